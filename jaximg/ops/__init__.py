@@ -1,0 +1,13 @@
+"""Pure functions on images: `(..., H, W, C)` floating point in, the same out.
+
+Borders carry numpy's names and default to "reflect", OpenCV's REFLECT_101. Everything is safe under `jax.jit`,
+`jax.vmap` and `jax.grad`, keeps the dtype, and does not retrace when a sigma, a threshold or a strength changes.
+"""
+
+from jaximg.ops.filters import box_blur, filter2d, gaussian_blur
+
+__all__ = [
+    "box_blur",
+    "filter2d",
+    "gaussian_blur",
+]

@@ -1,0 +1,186 @@
+"""Every row of the operator table, held to every guarantee."""
+
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import export
+
+from jaximg.typing import BORDERS
+from tests.op_case import OpCase
+from tests.op_cases import CASES
+
+H, W = 21, 26
+rows = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+
+
+def picture(case: OpCase, *, channels: int | None = None, seed: int = 0) -> tuple[np.ndarray, tuple]:
+    rng = np.random.default_rng(seed)
+    shape = (H, W, channels or case.channels[-1])
+    return case.image(rng, shape), case.args(rng, shape)
+
+
+def is_array(value: object) -> bool:
+    return isinstance(value, np.ndarray | np.generic)
+
+
+def bind(case: OpCase, args: tuple, **overrides):
+    """The op as a function of the image and its array arguments alone; static arguments stay Python values."""
+    arrays = [a for a in args if is_array(a)]
+
+    def call(image, *traced):
+        it = iter(traced)
+        return case(image, *(next(it) if is_array(a) else a for a in args), **overrides)
+
+    return call, arrays
+
+
+def only_array(out):
+    """The op's answer as one array: tuples are concatenated, so that one comparison serves."""
+    leaves = jax.tree.leaves(out)
+    return leaves[0] if len(leaves) == 1 else jnp.concatenate([jnp.ravel(leaf) for leaf in leaves])
+
+
+def cast(values, dtype):
+    return [
+        jnp.asarray(v, dtype) if np.issubdtype(np.asarray(v).dtype, np.floating) else jnp.asarray(v) for v in values
+    ]
+
+
+@rows
+def test_equals_its_oracle(case):
+    if case.oracle is None:
+        assert case.why, "a row without an oracle must say why"
+        return
+    for channels in case.channels:
+        image, args = picture(case, channels=channels)
+        got = np.asarray(only_array(case(image, *args)))
+        want = np.asarray(case.oracle(image, *args)).reshape(got.shape)
+        np.testing.assert_allclose(got, want, rtol=0, atol=0 if case.tier == "bit-exact" else case.atol)
+
+
+@rows
+def test_jit_equals_eager(case):
+    image, args = picture(case)
+    call, arrays = bind(case, args)
+    eager, jitted = only_array(call(image, *arrays)), only_array(jax.jit(call)(image, *arrays))
+    np.testing.assert_allclose(jitted, eager, rtol=0, atol=case.loose)
+
+
+@rows
+def test_batched_equals_vmapped_equals_one_by_one(case):
+    pictures = [picture(case, seed=seed)[0] for seed in range(2)]
+    call, arrays = bind(case, picture(case)[1])
+
+    def one(image):
+        return only_array(call(image, *arrays))
+
+    each = np.stack([one(image) for image in pictures])
+    batch = jnp.stack(pictures)
+    np.testing.assert_allclose(jax.vmap(one)(batch), each, rtol=0, atol=case.loose)
+    batched = only_array(call(batch, *arrays))
+    np.testing.assert_allclose(np.asarray(batched).reshape(each.shape), each, rtol=0, atol=case.loose)
+
+
+@rows
+@pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
+def test_keeps_dtype(case, dtype):
+    image, args = picture(case)
+    call, arrays = bind(case, args)
+    with jax.enable_x64(dtype == "float64"):
+        out = call(jnp.asarray(image, dtype), *cast(arrays, dtype))
+        for leaf in jax.tree.leaves(out):
+            assert leaf.dtype == dtype or not jnp.issubdtype(leaf.dtype, jnp.floating)
+
+
+@rows
+def test_gradient_equals_finite_differences(case):
+    if not case.differentiable:
+        return
+    image, args = picture(case)
+    with jax.enable_x64(True):
+        call, arrays = bind(case, args)
+        arrays = cast(arrays, "float64")
+        image = jnp.asarray(image, "float64")
+        rng = np.random.default_rng(1)
+        weights = jnp.asarray(rng.standard_normal(only_array(call(image, *arrays)).shape))
+        loss = jax.jit(lambda x: jnp.vdot(only_array(call(x, *arrays)), weights))
+        gradient = jax.grad(loss)(image)
+        for _ in range(3):
+            step = jnp.asarray(rng.standard_normal(image.shape))
+            eps = 1e-6
+            slope = (loss(image + eps * step) - loss(image - eps * step)) / (2 * eps)
+            np.testing.assert_allclose(jnp.vdot(gradient, step), slope, rtol=2e-4, atol=1e-6)
+
+
+@rows
+def test_gradient_is_finite_on_a_flat_picture(case):
+    image, args = picture(case)
+    call, arrays = bind(case, args)
+    for value in (0.0, 0.5):
+        flat = jnp.full(image.shape, value)
+        out, gradient = jax.value_and_grad(lambda x: jnp.sum(only_array(call(x, *arrays)).astype(jnp.float32)))(flat)
+        assert np.isfinite(out)
+        assert np.isfinite(gradient).all()
+
+
+@rows
+def test_adjoint_identity(case):
+    """<A x, y> == <x, A' y> at every border."""
+    if not case.linear:
+        return
+    image, args = picture(case)
+    borders = BORDERS if "border" in inspect.signature(case.op).parameters else (None,)
+    for border in borders:
+        call, arrays = bind(case, args, **({"border": border} if border else {}))
+
+        def forward(x, call=call, arrays=arrays):
+            return call(x, *arrays)
+
+        out, vjp = jax.vjp(forward, jnp.asarray(image))
+        y = np.random.default_rng(2).standard_normal(out.shape).astype(np.float32)
+        (back,) = vjp(jnp.asarray(y))
+        np.testing.assert_allclose(np.vdot(out, y), np.vdot(image, back), rtol=1e-4, atol=1e-3)
+        dual = jax.linear_transpose(forward, image)(jnp.asarray(y))[0]
+        np.testing.assert_allclose(dual, back, rtol=0, atol=1e-5)
+
+
+@rows
+def test_rejects_bad_input_and_names_the_cure(case):
+    image, args = picture(case)
+    with pytest.raises(TypeError, match="to_float"):
+        case(np.zeros(image.shape, np.uint8), *args)
+    with pytest.raises(ValueError, match="None|height"):
+        case(image[:, :, 0], *args)
+    with pytest.raises(TypeError, match="array"):
+        case(image.tolist(), *args)
+
+
+@rows
+def test_compiles_once_whatever_the_values(case):
+    image, args = picture(case)
+    call, arrays = bind(case, args)
+    traced = {name: jnp.asarray(case.kwargs[name], jnp.float32) for name in case.traced}
+    count = 0
+
+    @jax.jit
+    def run(image, arrays, options):
+        nonlocal count
+        count += 1
+        return bind(case, args, **options)[0](image, *arrays)
+
+    for scale in (1.0, 1.25):
+        scaled = [a * np.asarray(scale, a.dtype) if np.issubdtype(a.dtype, np.floating) else a for a in arrays]
+        run(image * np.float32(scale), scaled, {name: v * scale for name, v in traced.items()})
+    assert count == 1
+
+
+@rows
+def test_lowers_for_cpu_cuda_and_tpu(case):
+    image, args = picture(case)
+    call, arrays = bind(case, args)
+    shapes = [jax.ShapeDtypeStruct(np.shape(a), np.asarray(a).dtype) for a in (image, *arrays)]
+    exported = export.export(jax.jit(call), platforms=["cpu", "cuda", "tpu"])(*shapes)
+    assert exported.platforms == ("cpu", "cuda", "tpu")
