@@ -14,12 +14,12 @@ def no_args(rng: np.random.Generator, shape: tuple[int, int, int]) -> tuple:
 
 
 def unit(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """A smooth picture with an edge and noise, in [0, 1]."""
+    """A smooth picture with an edge and noise, in [0, 1] and without ties."""
     h, w, c = shape
     y, x = np.mgrid[:h, :w] / max(h, w)
     waves = np.sin(7 * x + 3 * y)[..., None] * np.cos(5 * y[..., None] - np.arange(c))
-    smooth = 0.5 + 0.3 * waves + 0.2 * (x + y > 0.8)[..., None]
-    return np.clip(smooth + 0.05 * rng.standard_normal(shape), 0, 1).astype(np.float32)
+    smooth = 0.4 + 0.2 * waves + 0.2 * (x + y > 0.8)[..., None]
+    return (smooth + 0.03 * rng.standard_normal(shape)).astype(np.float32)
 
 
 def bytes_as_float(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -48,7 +48,6 @@ class OpCase:
       same_size: output `(H, W)` equals the input's.
       bench_hw: the size for `bench/ops.py`, None leaves the row out.
       bench_oracle: what is timed, if not the oracle itself.
-      peers: the same work by others, name -> `peer(image, *args)`; imported when called.
       serial: slow by nature, reported apart.
       loose: absolute tolerance of jit against eager, batched against vmapped.
     """
@@ -69,7 +68,6 @@ class OpCase:
     same_size: bool = True
     bench_hw: tuple[int, int] | None = (1024, 1024)
     bench_oracle: Callable[..., Any] | None = None
-    peers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     serial: bool = False
     loose: float = 1e-5
     label: str = ""

@@ -53,6 +53,39 @@ def filter2d(image: Image, kernel: Image, *, border: Border = "reflect") -> jax.
     return windows.correlate(image, kernel, border)
 
 
+def sep_filter2d(image: Image, kernel_x: Image, kernel_y: Image, *, border: Border = "reflect") -> jax.Array:
+    """Weighted correlation with a separable kernel, OpenCV's `sepFilter2D`.
+
+        out = filter2d(image, outer(kernel_y, kernel_x)), in kh + kw products a pixel instead of kh * kw
+
+    Args:
+      image: `(..., H, W, C)` floating point, any range.
+      kernel_x: `(kw,)` horizontal taps; their values may be traced.
+      kernel_y: `(kh,)` vertical taps.
+      border: "reflect", "symmetric", "edge", "constant" (zero) or "wrap".
+
+    Returns:
+      `(..., H, W, C)`, the image's dtype.
+
+    Raises:
+      TypeError: an image that is not floating point.
+      ValueError: no channel axis, or taps that are not one-dimensional.
+
+    Example:
+      >>> x = jnp.zeros((3, 3, 1)).at[1, 1].set(1.0)
+      >>> sep_filter2d(x, jnp.array([1.0, 2.0, 1.0]), jnp.ones(1), border="constant")[..., 0].tolist()
+      [[0.0, 0.0, 0.0], [1.0, 2.0, 1.0], [0.0, 0.0, 0.0]]
+
+    References:
+      OpenCV, `cv::sepFilter2D`.
+    """
+    image = check_image(image)
+    kx, ky = (jnp.asarray(k, image.dtype) for k in (kernel_x, kernel_y))
+    if kx.ndim != 1 or ky.ndim != 1:
+        raise ValueError(f"kernel_x has shape {kx.shape}, kernel_y {ky.shape}; pass (kw,) and (kh,)")
+    return windows.separable(image, ky, kx, border)
+
+
 def gaussian_blur(image: Image, sigma: Scalar, *, radius: int | None = None, border: Border = "reflect") -> jax.Array:
     """Gaussian blur, OpenCV's `GaussianBlur`.
 
@@ -135,3 +168,36 @@ def box_blur(image: Image, size: int | tuple[int, int], *, border: Border = "ref
     padded = windows.pad(image, windows.reach(height), windows.reach(width), border)
     total = windows.sliding_sum(windows.materialise(padded), height, width)
     return total * jnp.asarray(1 / (height * width), image.dtype)
+
+
+def unsharp_mask(
+    image: Image, sigma: Scalar, *, amount: Scalar = 1.0, radius: int | None = None, border: Border = "reflect"
+) -> jax.Array:
+    """Sharpening by what a blur takes away, scikit-image's `unsharp_mask`, not clipped.
+
+        out = image + amount * (image - gaussian_blur(image, sigma))
+
+    Args:
+      image: `(..., H, W, C)` floating point, any range.
+      sigma: of the blur, in pixels: the scale of the detail that is raised. Traced or concrete.
+      amount: how much of it is added; 0 leaves the image, negative values soften. Traced or concrete.
+      radius: as in `gaussian_blur`.
+      border: "reflect", "symmetric", "edge", "constant" (zero) or "wrap".
+
+    Returns:
+      `(..., H, W, C)`, the image's dtype; it overshoots the input's range at edges.
+
+    Raises:
+      TypeError: an image that is not floating point.
+      ValueError: no channel axis, a negative sigma, or a traced sigma without radius.
+
+    Example:
+      >>> unsharp_mask(jnp.ones((8, 8, 3)), 2.0, amount=0.5).shape
+      (8, 8, 3)
+
+    References:
+      scikit-image, `skimage.filters.unsharp_mask`.
+    """
+    image = check_image(image)
+    detail = image - gaussian_blur(image, sigma, radius=radius, border=border)
+    return image + jnp.asarray(amount, image.dtype) * detail

@@ -94,6 +94,26 @@ def shifted(padded: jax.Array, dy: int, dx: int, height: int, width: int) -> jax
     return lax.slice_in_dim(rows, dx, dx + width, axis=padded.ndim - 2)
 
 
+def lesser(a: jax.Array, b: jax.Array) -> jax.Array:
+    """The smaller value, by one machine instruction; `jnp.minimum`, which must propagate NaN, takes four on a CPU.
+
+    Example:
+      >>> lesser(jnp.arange(3.0), jnp.ones(3)).tolist()
+      [0.0, 1.0, 1.0]
+    """
+    return lax.select(a < b, a, b)
+
+
+def greater(a: jax.Array, b: jax.Array) -> jax.Array:
+    """The larger value; see `lesser`.
+
+    Example:
+      >>> greater(jnp.arange(3.0), jnp.ones(3)).tolist()
+      [1.0, 1.0, 2.0]
+    """
+    return lax.select(a < b, b, a)
+
+
 def reach(taps: int) -> tuple[int, int]:
     """How far a window of `taps` pixels reaches before and after its anchor `taps // 2` (OpenCV's, even sizes too).
 
@@ -283,7 +303,7 @@ def sliding_max(padded: jax.Array, height: int, width: int) -> jax.Array:
       >>> sliding_max(jnp.arange(9.0).reshape(3, 3, 1), 2, 3)[..., 0].tolist()
       [[5.0], [8.0]]
     """
-    return _sliding(padded, height, width, jnp.maximum, overlap=True)
+    return _sliding(padded, height, width, greater, overlap=True)
 
 
 def sliding_min(padded: jax.Array, height: int, width: int) -> jax.Array:
@@ -293,7 +313,7 @@ def sliding_min(padded: jax.Array, height: int, width: int) -> jax.Array:
       >>> sliding_min(jnp.arange(9.0).reshape(3, 3, 1), 2, 3)[..., 0].tolist()
       [[0.0], [3.0]]
     """
-    return _sliding(padded, height, width, jnp.minimum, overlap=True)
+    return _sliding(padded, height, width, lesser, overlap=True)
 
 
 def _sliding(x: jax.Array, height: int, width: int, combine: Callable[..., jax.Array], *, overlap: bool) -> jax.Array:
