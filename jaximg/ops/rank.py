@@ -1,0 +1,115 @@
+"""Rank filters: the k-th smallest value of a window, by sorting networks of shifted slices. Exact."""
+
+from functools import partial
+
+import jax
+from jax import lax
+
+from jaximg.ops import windows
+from jaximg.typing import Border, Image, check_image, check_size
+
+MAX_SIZE = 15
+
+
+def median_blur(image: Image, size: int | tuple[int, int]) -> jax.Array:
+    """Median over a window, OpenCV's `medianBlur`; its border is replicated.
+
+        out = the middle one of the window's height * width values, each channel by itself
+
+    Each column of the window is sorted once for all windows that share it; sorted columns are then merged by Batcher's
+    network, of which only the comparisons that can reach the middle are kept. The gradient goes to the pixel chosen.
+
+    Args:
+      image: `(..., H, W, C)` floating point, any range.
+      size: window in pixels, odd, at most 15; one int or `(height, width)`, static.
+
+    Returns:
+      `(..., H, W, C)`, the image's dtype; every value is one of the window's.
+
+    Raises:
+      TypeError: an image that is not floating point, or a size that is not a static integer.
+      ValueError: no channel axis, or a size that is even, below 1 or above 15.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> median_blur(jnp.array([1.0, 9.0, 2.0, 3.0, 4.0]).reshape(1, 5, 1), (1, 3))[0, :, 0].tolist()
+      [1.0, 2.0, 3.0, 3.0, 4.0]
+
+    References:
+      K. E. Batcher, Sorting networks and their applications, 1968. OpenCV, `cv::medianBlur`.
+    """
+    height, width = check_size(size, "size", odd=True)
+    return rank_filter(image, size, height * width // 2, border="edge")
+
+
+def rank_filter(image: Image, size: int | tuple[int, int], rank: int, *, border: Border = "edge") -> jax.Array:
+    """The `rank`-th smallest value of a window: 0 is erosion, the middle the median, the last dilation.
+
+        out = sort(window)[rank], each channel by itself
+
+    Args:
+      image: `(..., H, W, C)` floating point, any range.
+      size: window in pixels, odd, at most 15; one int or `(height, width)`, static.
+      rank: which of the sorted values, 0 to `height * width - 1`, static; a negative one counts from the largest.
+      border: "reflect", "symmetric", "edge", "constant" (zero) or "wrap".
+
+    Returns:
+      `(..., H, W, C)`, the image's dtype; every value is one of the window's. The gradient goes to the pixel chosen.
+
+    Raises:
+      TypeError: an image that is not floating point, or a size that is not a static integer.
+      ValueError: no channel axis, a size that is even, below 1 or above 15, or a rank outside the window.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> rank_filter(jnp.array([1.0, 9.0, 2.0, 3.0, 4.0]).reshape(1, 5, 1), (1, 3), -1)[0, :, 0].tolist()
+      [9.0, 9.0, 9.0, 4.0, 4.0]
+
+    References:
+      K. E. Batcher, Sorting networks and their applications, 1968. SciPy, `scipy.ndimage.rank_filter`.
+    """
+    image = check_image(image)
+    height, width = check_size(size, "size", odd=True)
+    if max(height, width) > MAX_SIZE:
+        raise ValueError(f"size={size!r}; sorting networks go up to {MAX_SIZE}: shrink the picture, or filter twice")
+    if not -height * width <= rank < height * width:
+        raise ValueError(f"rank={rank}; a {height} x {width} window has ranks 0 to {height * width - 1}")
+    return _rank(image, height, width, rank % (height * width), border)
+
+
+@partial(jax.jit, static_argnums=(1, 2, 3, 4))
+def _rank(image: jax.Array, height: int, width: int, rank: int, border: Border) -> jax.Array:
+    h, w = image.shape[-3:-1]
+    padded = windows.pad(image, windows.reach(height), (0, 0), border)
+    if height * width <= 9:
+        padded = windows.pad(padded, (0, 0), windows.reach(width), border)
+        columns = _sort(_column(windows.materialise(padded), height, h))
+    else:
+        columns = _sort(_column(windows.materialise(padded), height, h))
+        columns = windows.materialise([windows.pad(c, (0, 0), windows.reach(width), border) for c in columns])
+    shifted = [[windows.shifted(c, 0, j, h, w) for c in columns] for j in range(width)]
+    while len(shifted) > 1:
+        pairs = zip(shifted[::2], shifted[1::2], strict=False)
+        shifted = [_merge(a, b) for a, b in pairs] + shifted[len(shifted) & ~1 :]
+    return shifted[0][rank]
+
+
+def _column(padded: jax.Array, height: int, h: int) -> list[jax.Array]:
+    return [lax.slice_in_dim(padded, i, i + h, axis=padded.ndim - 3) for i in range(height)]
+
+
+def _sort(values: list[jax.Array]) -> list[jax.Array]:
+    half = len(values) // 2
+    return values if half == 0 else _merge(_sort(values[:half]), _sort(values[half:]))
+
+
+def _merge(a: list[jax.Array], b: list[jax.Array]) -> list[jax.Array]:
+    """Batcher's odd-even merge of two sorted lists of any length."""
+    if not a or not b:
+        return a or b
+    if len(a) == len(b) == 1:
+        return [windows.lesser(a[0], b[0]), windows.greater(a[0], b[0])]
+    even, odd = _merge(a[::2], b[::2]), _merge(a[1::2], b[1::2])
+    pairs = list(zip(odd, even[1:], strict=False))
+    merged = [f(x, y) for x, y in pairs for f in (windows.lesser, windows.greater)]
+    return [even[0], *merged, *odd[len(pairs) :], *even[len(pairs) + 1 :]]
