@@ -1,0 +1,135 @@
+"""`jaximg correct`: find what is wrong with pictures and repair it."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import Positional, arg
+
+from jaximg.cli import paths, show
+from jaximg.cli.parse import Flag, Usage, parse
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from jaximg.correct import Report, Step
+    from jaximg.io import Picture
+
+
+@dataclass(frozen=True)
+class Options:
+    """Find what is wrong with pictures and repair it: noise, JPEG blocks, scratches, missing regions.
+
+    Format, bit depth, transparency, colour profile and metadata stay as they are.
+
+    Attributes:
+      inputs: pictures, or folders of them.
+      output: a file for one picture, a folder for more. Default: IN-corrected beside IN.
+      recursive: look into folders inside folders; the output mirrors them.
+      mask: a picture of the same size, white where pixels are to be filled in.
+      only: do these repairs alone, with commas between them: denoise,inpaint
+      strength: 0 leaves the picture as it is, 1 corrects in full.
+      compare: write before and after side by side too, as OUT-compare.png.
+      report: print what was found and what was done.
+      overwrite: replace files that exist.
+      max_pixels: refuse pictures larger than this: a small file can hold a huge picture.
+    """
+
+    inputs: Positional[Annotated[tuple[Path, ...], arg(metavar="IN [IN ...]", help_behavior_hint="")]]
+    output: Annotated[Path | None, arg(aliases=["-o"], metavar="OUT", help_behavior_hint="")] = None
+    recursive: Annotated[bool, arg(aliases=["-r"], help_behavior_hint="")] = False
+    mask: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
+    only: Annotated[str, arg(metavar="NAMES", help_behavior_hint="")] = ""
+    strength: Annotated[float, arg(metavar="0..1")] = 1.0
+    compare: Flag = False
+    report: Flag = False
+    overwrite: Flag = False
+    max_pixels: Annotated[int | None, arg(metavar="N", help_behavior_hint="")] = None
+
+
+def main(argv: Sequence[str]) -> int:
+    """Corrects every picture named; what fails is told at the end and doesn't stop the rest.
+
+    Args:
+      argv: the words after `jaximg correct`.
+
+    Returns:
+      0, or 1 where a picture could not be corrected.
+    """
+    options = parse(Options, argv, prog="jaximg correct")
+    if not 0 <= options.strength <= 1:
+        raise Usage(f"--strength is {options.strength:g}; it goes from 0 to 1")
+    found = paths.sources(options.inputs, recursive=options.recursive, skip=options.output)
+    jobs = paths.jobs(options.inputs, options.output, [source for source in found if not source.trouble])
+    failures = [(source.path, source.trouble) for source in found if source.trouble]
+    work = _worker(options) if jobs else str
+    return show.each(jobs, work, path=lambda job: job.source.path, failures=failures)
+
+
+def _worker(options: Options) -> Callable[[paths.Job], str]:
+    """Loads what all pictures need, then answers with the function that corrects one."""
+    from jaximg import correct, io
+
+    only = _names(options.only, correct.STEPS)
+    limit = {} if options.max_pixels is None else {"max_pixels": options.max_pixels}
+    known = None if options.mask is None else _known(io.read(options.mask, **limit))
+
+    def work(job: paths.Job) -> str:
+        start = time.perf_counter()
+        paths.refuse_existing([job.target, job.compare] if options.compare else [job.target], options.overwrite)
+        before = io.read(job.source.path, **limit)
+        if known is not None and known.shape[:2] != before.pixels.shape[:2]:
+            raise ValueError(f"the mask is {_size(known)}, the picture {_size(before.pixels)} pixels")
+        report = correct.diagnose(before)
+        steps = correct.plan(report, mask=known, only=only)
+        pixels = correct.correct(before.pixels, mask=known, report=report, strength=options.strength, only=only)
+        after = dataclasses.replace(before, pixels=_host(pixels))
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        io.write(job.target, after, overwrite=options.overwrite)
+        if options.compare:
+            io.write(job.compare, _compared(before, after), overwrite=options.overwrite)
+        return "\n".join(_told(job, report, steps, time.perf_counter() - start, options.report))
+
+    return work
+
+
+def _names(text: str, allowed: Sequence[str]) -> tuple[str, ...] | None:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in names:
+        if name not in allowed:
+            raise Usage(f"--only {name}: no such repair; there are {', '.join(allowed)}")
+    return names or None
+
+
+def _known(mask: "Picture") -> "np.ndarray":
+    """Mask files are white where pixels are to be filled in; correct() wants 1 where they are known."""
+    white = mask.pixels.mean(-1, keepdims=True)
+    return ((white if mask.alpha is None else white * mask.alpha) < 0.5).astype("float32")
+
+
+def _size(array: "np.ndarray") -> str:
+    return f"{array.shape[1]}x{array.shape[0]}"
+
+
+def _host(pixels: object) -> "np.ndarray":
+    import numpy as np
+
+    return np.asarray(pixels)
+
+
+def _compared(before: "Picture", after: "Picture") -> "Picture":
+    from jaximg import report
+
+    pair = [report.on_white(picture.pixels, picture.alpha) for picture in (before, after)]
+    return dataclasses.replace(before, pixels=report.grid(pair, columns=2), alpha=None, bits=8)
+
+
+def _told(job: paths.Job, report: "Report", steps: "Sequence[Step]", seconds: float, in_full: bool) -> Iterator[str]:
+    done = ", ".join(step.name for step in steps) or "nothing to correct"
+    yield f"{job.source.path} -> {job.target}  {done}  {seconds:.1f} s"
+    if in_full:
+        yield from (f"    {line}" for line in str(report).splitlines())
+        yield from (f"    {step.name}: {step.why}" for step in steps)

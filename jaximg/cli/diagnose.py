@@ -1,0 +1,109 @@
+"""`jaximg diagnose`: say what is wrong with pictures, changing nothing."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import Positional, arg
+
+from jaximg.cli import paths, show
+from jaximg.cli.parse import Flag, parse
+
+if TYPE_CHECKING:
+    from jaximg.correct import Report
+    from jaximg.io import Picture
+
+HEAD = ("picture", "size", "noise", "sure", "JPEG", "sure", "scratched", "sure", "missing", "sure")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Say what is wrong with pictures, changing nothing.
+
+    Noise is its standard deviation in 8-bit steps, JPEG its quality setting, scratched and missing are shares of the
+    picture; each with how sure the finding is.
+
+    Attributes:
+      inputs: pictures, or folders of them.
+      recursive: look into folders inside folders.
+      json: print JSON instead of a table; its noise_sigma is on the scale [0, 1].
+      max_pixels: refuse pictures larger than this: a small file can hold a huge picture.
+    """
+
+    inputs: Positional[Annotated[tuple[Path, ...], arg(metavar="IN [IN ...]", help_behavior_hint="")]]
+    recursive: Annotated[bool, arg(aliases=["-r"], help_behavior_hint="")] = False
+    json: Flag = False
+    max_pixels: Annotated[int | None, arg(metavar="N", help_behavior_hint="")] = None
+
+
+def main(argv: Sequence[str]) -> int:
+    """Prints a row for every picture named.
+
+    Args:
+      argv: the words after `jaximg diagnose`.
+
+    Returns:
+      0, or 1 where a picture could not be read.
+    """
+    options = parse(Options, argv, prog="jaximg diagnose")
+    found = paths.sources(options.inputs, recursive=options.recursive)
+    facts, failed = [], [(source.path, source.trouble) for source in found if source.trouble]
+    for source in found:
+        if not source.trouble:
+            try:
+                facts.append(_facts(source.path, options.max_pixels))
+            except Exception as error:  # one bad file doesn't stop the rest
+                failed.append((source.path, show.reason(error)))
+    if options.json:
+        troubles = [{"picture": show.printable(str(path)), "error": why} for path, why in failed]
+        print(json.dumps([*facts, *troubles], indent=2))
+    elif facts:
+        show.table(HEAD, map(_row, facts))
+    return show.tell(failed, len(found))
+
+
+def _facts(path: Path, max_pixels: int | None) -> dict[str, Any]:
+    from jaximg import correct, io
+
+    picture = io.read(path) if max_pixels is None else io.read(path, max_pixels=max_pixels)
+    return {"picture": show.printable(str(path)), **_size(picture), **_findings(correct.diagnose(picture))}
+
+
+def _size(picture: "Picture") -> dict[str, Any]:
+    height, width, channels = picture.pixels.shape
+    return {"width": width, "height": height, "channels": channels, "bits": picture.bits}
+
+
+def _findings(report: "Report") -> dict[str, Any]:
+    return {
+        "noise_sigma": float(report.noise_sigma),
+        "noise_confidence": float(report.noise_confidence),
+        "jpeg_quality": report.jpeg_quality,
+        "jpeg_confidence": float(report.jpeg_confidence),
+        "scratched_share": float(report.scratches.mean()),
+        "scratches_confidence": float(report.scratches_confidence),
+        "missing_share": float(report.missing.mean()),
+        "missing_confidence": float(report.missing_confidence),
+    }
+
+
+def _row(facts: dict[str, Any]) -> list[str]:
+    quality = facts["jpeg_quality"]
+    return [
+        facts["picture"],
+        f"{facts['width']}x{facts['height']}",
+        f"{255 * facts['noise_sigma']:.1f}",
+        _sure(facts["noise_confidence"]),
+        "-" if quality is None else f"{quality}",
+        _sure(facts["jpeg_confidence"]),
+        f"{100 * facts['scratched_share']:.2f}%",
+        _sure(facts["scratches_confidence"]),
+        f"{100 * facts['missing_share']:.2f}%",
+        _sure(facts["missing_confidence"]),
+    ]
+
+
+def _sure(confidence: float) -> str:
+    return f"{round(100 * confidence)}%"

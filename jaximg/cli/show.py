@@ -1,0 +1,112 @@
+"""What the commands print: one line a picture, a bar over many, tables, failures at the end."""
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+Job = TypeVar("Job")
+Trouble = tuple[Path, str]
+EXPECTED = (OSError, ValueError)
+"""What a bad file raises; anything else is named by its type, so that it can be reported."""
+
+
+def each(
+    jobs: Sequence[Job], work: Callable[[Job], str], *, path: Callable[[Job], Path], failures: Iterable[Trouble] = ()
+) -> int:
+    """Does one job after the other and prints what each says; what fails is told at the end.
+
+    Args:
+      jobs: what is to be done.
+      work: does one and answers with the line to print; raises where it can't.
+      path: the file that a job is about.
+      failures: what has failed before.
+
+    Returns:
+      The exit code: 1 if anything failed.
+    """
+    console = Console(highlight=False)
+    failed = list(failures)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    quiet = len(jobs) < 2 or not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
+        task = progress.add_task("", total=len(jobs))
+        for job in jobs:
+            progress.update(task, description=printable(path(job).name))
+            try:
+                line(console, work(job))
+            except Exception as error:  # one bad file doesn't stop the rest
+                failed.append((path(job), reason(error)))
+            progress.advance(task)
+    return tell(failed, len(jobs))
+
+
+def tell(failed: Sequence[Trouble], jobs: int) -> int:
+    """Prints what failed to stderr.
+
+    Args:
+      failed: the files and the reasons.
+      jobs: how many were tried.
+
+    Returns:
+      The exit code: 1 if anything failed.
+    """
+    if len(failed) > 1 or jobs > 1 and failed:
+        print(f"jaximg: {len(failed)} failed", file=sys.stderr)
+    for path, why in failed:
+        print(printable(f"jaximg: {why}" if str(path) in why else f"jaximg: {path}: {why}"), file=sys.stderr)
+    return 1 if failed else 0
+
+
+def reason(error: Exception) -> str:
+    """An exception in one line for the user."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    said = " ".join(str(error).split())
+    return said if isinstance(error, EXPECTED) and said else f"{type(error).__name__}: {said}"
+
+
+def line(console: Console, text: str) -> None:
+    """Prints text as it is: not wrapped, no markup, whatever a file name holds."""
+    console.print(Text(printable(text)), soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    r"""The text with what no terminal can print (bytes of a file name that are no UTF-8) as question marks.
+
+    Example:
+      >>> printable("caf\udce9.png")
+      'caf?.png'
+    """
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Prints rows under a head; the first column is text, the others are numbers.
+
+    Args:
+      head: names of the columns.
+      rows: cells, as many as the head has.
+    """
+    grid = Table(box=None, pad_edge=False)
+    for column, name in enumerate(head):
+        grid.add_column(name, justify="right" if column else "left", overflow="fold", no_wrap=bool(column))
+    for row in rows:
+        grid.add_row(*(Text(printable(cell)) for cell in row))
+    Console(highlight=False).print(grid)
+
+
+def pairs(rows: Sequence[tuple[str, str]]) -> None:
+    """Prints names and what they mean, a line each.
+
+    Args:
+      rows: name and meaning.
+    """
+    width = max(len(name) for name, _ in rows)
+    for name, meaning in rows:
+        print(f"{name:{width}}  {meaning}")

@@ -1,0 +1,270 @@
+"""What people look at: grids of pictures, contact sheets, pages with before and after.
+
+Pictures are numpy arrays `(H, W, 1 or 3)` on the scale [0, 1]. Pages are plain HTML without a line from elsewhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from math import ceil, sqrt
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pil
+from PIL import ImageDraw, ImageFont
+
+__all__ = ["Comparison", "contact_sheet", "grid", "label", "on_white", "page", "save"]
+
+CAPTION = 20
+"""Height of a line of text under a picture, in pixels."""
+
+
+def grid(
+    images: Sequence[np.ndarray], *, columns: int | None = None, gap: int = 8, background: float = 1.0
+) -> np.ndarray:
+    """Pictures in rows and columns, each in the middle of its cell; two in two columns are before and after.
+
+    Args:
+      images: `(H, W, 1 or 3)` each, in [0, 1]; sizes may differ, and a grey one among coloured ones turns RGB.
+      columns: how many side by side; by default about as many as there are rows.
+      gap: pixels between pictures.
+      background: grey of the gaps, in [0, 1].
+
+    Returns:
+      `(H', W', 1 or 3)` float32.
+
+    Raises:
+      ValueError: no pictures, or fewer than one column.
+
+    Example:
+      >>> grid([np.zeros((4, 5, 1)), np.ones((4, 5, 3))], columns=2, gap=2).shape
+      (4, 12, 3)
+    """
+    if not images or (columns is not None and columns < 1):
+        raise ValueError(f"a grid of {len(images)} pictures in {columns} columns: it needs one of each at least")
+    columns = min(columns or ceil(sqrt(len(images))), len(images))
+    rows = ceil(len(images) / columns)
+    height, width = (max(image.shape[axis] for image in images) for axis in (0, 1))
+    channels = max(image.shape[2] for image in images)
+    shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, channels)
+    canvas = np.full(shape, background, np.float32)
+    for i, image in enumerate(images):
+        top = i // columns * (height + gap) + (height - image.shape[0]) // 2
+        left = i % columns * (width + gap) + (width - image.shape[1]) // 2
+        canvas[top : top + image.shape[0], left : left + image.shape[1]] = image
+    return canvas
+
+
+def label(image: np.ndarray, text: str) -> np.ndarray:
+    """The picture with a line of text under it, black on white, cut where the picture ends.
+
+    Args:
+      image: `(H, W, 1 or 3)` in [0, 1].
+      text: one line.
+
+    Returns:
+      `(H + 20, W, 1 or 3)` float32.
+
+    Example:
+      >>> label(np.zeros((10, 30, 3)), "a").shape
+      (30, 30, 3)
+    """
+    strip = Pil.new("L", (image.shape[1], CAPTION), 255)
+    ImageDraw.Draw(strip).text((2, 3), text, fill=0, font=ImageFont.load_default(CAPTION - 7))
+    ink = np.asarray(strip, np.float32)[:, :, None] / 255
+    return np.concatenate([image, np.broadcast_to(ink, (*ink.shape[:2], image.shape[2]))]).astype(np.float32)
+
+
+def contact_sheet(
+    images: Sequence[np.ndarray], names: Sequence[str], *, columns: int | None = None, cell: int = 256
+) -> np.ndarray:
+    """Many pictures at a glance: each shrunk into a cell with its name below.
+
+    Args:
+      images: `(H, W, 1 or 3)` each, in [0, 1].
+      names: one for each.
+      columns: how many side by side; by default about as many as there are rows.
+      cell: the longer side of a picture on the sheet, in pixels; smaller ones stay as they are.
+
+    Returns:
+      `(H', W', 1 or 3)` float32.
+
+    Raises:
+      ValueError: no pictures, or not as many names.
+
+    Example:
+      >>> contact_sheet([np.zeros((300, 600, 3))] * 2, ["a", "b"], columns=2, cell=100).shape
+      (70, 208, 3)
+    """
+    labelled = [label(_shrunk(image, cell), name) for image, name in zip(images, names, strict=True)]
+    return grid(labelled, columns=columns)
+
+
+def on_white(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """What a viewer shows of a picture with transparency on a white page.
+
+    Args:
+      pixels: `(H, W, C)` in [0, 1].
+      alpha: `(H, W, 1)`, 0 where it is transparent, or None.
+
+    Returns:
+      `(H, W, C)`.
+
+    Example:
+      >>> on_white(np.zeros((1, 1, 3)), np.full((1, 1, 1), 0.25))[0, 0].tolist()
+      [0.75, 0.75, 0.75]
+    """
+    return pixels if alpha is None else pixels * alpha + (1 - alpha)
+
+
+def save(path: str | Path, image: np.ndarray) -> None:
+    """Writes a picture in [0, 1] as an 8-bit file, clipped and rounded.
+
+    Args:
+      path: where to; the suffix says which format.
+      image: `(H, W, 1 or 3)`.
+    """
+    _pil(image).save(path)
+
+
+def _pil(image: np.ndarray) -> Pil.Image:
+    bytes_ = np.round(255 * np.clip(np.asarray(image, np.float32), 0, 1)).astype(np.uint8)
+    return Pil.fromarray(bytes_[:, :, 0] if bytes_.shape[2] == 1 else bytes_)
+
+
+def _shrunk(image: np.ndarray, longest: int) -> np.ndarray:
+    if max(image.shape[:2]) <= longest:
+        return image
+    small = _pil(image)
+    small.thumbnail((longest, longest), Pil.Resampling.LANCZOS)
+    return np.asarray(small, np.float32).reshape(small.height, small.width, -1) / 255
+
+
+# --- pages -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One section of a page: two pictures under a slider, and what there is to say about them.
+
+    Attributes:
+      title: the heading.
+      before: address of the picture on the left, relative to the page.
+      after: address of the one on the right.
+      names: what the two are called on the slider.
+      size: `(width, height)` in pixels.
+      text: a sentence or two.
+      notes: lines below.
+      links: other files, name -> address.
+    """
+
+    title: str
+    before: str
+    after: str
+    names: tuple[str, str] = ("before", "after")
+    size: tuple[int, int] | None = None
+    text: str = ""
+    notes: Sequence[str] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+def page(
+    title: str,
+    lead: str,
+    comparisons: Sequence[Comparison],
+    *,
+    head: Sequence[str] = (),
+    rows: Sequence[Sequence[str]] = (),
+) -> str:
+    """A page of comparisons below a table, complete in itself but for the pictures.
+
+    Args:
+      title: the heading and the window's title.
+      lead: a paragraph below it.
+      comparisons: the sections.
+      head: names of the table's columns.
+      rows: its cells; the first column is text, the others are numbers.
+
+    Returns:
+      HTML. All text is escaped.
+
+    Example:
+      >>> "&lt;b&gt;" in page("<b>", "", [])
+      True
+    """
+    table = _table(head, rows) if rows else ""
+    sections = "\n".join(map(_section, comparisons))
+    return _PAGE.format(title=escape(title), lead=escape(lead), table=table, sections=sections)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    names = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    lines = "\n".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="wide"><table>\n<thead><tr>{names}</tr></thead>\n<tbody>\n{lines}\n</tbody></table></div>'
+
+
+def _section(comparison: Comparison) -> str:
+    notes = "".join(f"<li>{escape(note)}</li>" for note in comparison.notes)
+    links = " · ".join(f'<a href="{escape(to)}">{escape(name)}</a>' for name, to in comparison.links.items())
+    return f"""<section>
+<h2>{escape(comparison.title)}</h2>
+{f"<p>{escape(comparison.text)}</p>" if comparison.text else ""}
+{_slider(comparison)}
+{f"<ul>{notes}</ul>" if notes else ""}
+{f'<p class="links">{links}</p>' if links else ""}
+</section>"""
+
+
+def _slider(comparison: Comparison) -> str:
+    before, after = (escape(name) for name in comparison.names)
+    size = f' width="{comparison.size[0]}" height="{comparison.size[1]}"' if comparison.size else ""
+    title = escape(comparison.title)
+    return f"""<figure class="slider">
+<img src="{escape(comparison.before)}" alt="{title}: {before}"{size}>
+<img src="{escape(comparison.after)}" alt="{title}: {after}"{size} class="over">
+<span class="left">{before}</span><span class="right">{after}</span>
+<input type="range" min="0" max="100" step="0.1" value="50" aria-label="{title}: {before} left, {after} right"
+ oninput="this.parentNode.style.setProperty('--at', this.value + '%')">
+</figure>"""
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="jaximg">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; --line: #8886; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
+h1 {{ font-size: 1.6rem; margin-bottom: 0; }}
+h2 {{ font-size: 1.2rem; margin: 2.5rem 0 .25rem; }}
+p {{ margin: .4rem 0; }}
+.wide {{ overflow-x: auto; margin: 1.2rem 0; }}
+table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
+th, td {{ text-align: right; padding: .3rem .8rem; border-bottom: 1px solid var(--line); white-space: nowrap; }}
+th:first-child, td:first-child {{ text-align: left; padding-left: 0; }}
+.slider {{ --at: 50%; position: relative; display: inline-block; margin: .6rem 0; line-height: 0; max-width: 100%; }}
+.slider img {{ max-width: 100%; height: auto; user-select: none; }}
+.slider .over {{ position: absolute; inset: 0; clip-path: inset(0 0 0 var(--at)); }}
+.slider::after {{ content: ""; position: absolute; inset: 0 auto 0 var(--at); width: 2px; margin-left: -1px;
+ background: #fff; box-shadow: 0 0 3px #000; pointer-events: none; }}
+.slider span {{ position: absolute; top: .5rem; padding: .1rem .5rem; font-size: .8rem; line-height: 1.5; color: #fff;
+ background: #000a; border-radius: .25rem; pointer-events: none; }}
+.slider .left {{ left: .5rem; }}
+.slider .right {{ right: .5rem; }}
+.slider input {{ position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0; cursor: ew-resize; }}
+.slider:focus-within {{ outline: 2px solid Highlight; outline-offset: 2px; }}
+ul {{ margin: .4rem 0; padding-left: 1.2rem; }}
+.links {{ font-size: .9rem; }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+<p>{lead}</p>
+{table}
+{sections}
+</body>
+</html>
+"""
