@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 from collections.abc import Sequence
 from typing import Annotated, TypeAlias, TypeVar
 
@@ -10,6 +11,7 @@ import tyro
 Options = TypeVar("Options")
 Flag: TypeAlias = Annotated[bool, tyro.conf.arg(help_behavior_hint="")]
 CONFIG = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+_RULE = re.compile(r"^[─-]{5,}$", re.MULTILINE)
 
 
 class Usage(Exception):  # noqa: N818
@@ -52,8 +54,8 @@ def one_line(box: str) -> str:
       >>> one_line("╭─ Value error ─╮\n│ Error parsing │\n│ --x: no float │\n│ ───────────── │\n│ Help:         │")
       'Error parsing --x: no float'
     """
-    lines = [line.strip("│╭╮╰╯ ") for line in box.splitlines()]
-    parts = "\n".join("" if line.startswith("─") else line for line in lines).strip().split("\n\n")
-    guess = next((part.splitlines()[1] for part in parts if part.startswith("Perhaps you meant:\n")), "")
-    said = " ".join(parts[0].split())
+    _, *lines = (line.strip("│╭╮╰╯ ") for line in box.strip().splitlines())
+    parts = [part.split("\n") for part in _RULE.sub("\0", "\n".join(lines)).strip("\0\n").split("\0")]
+    said = " ".join(" ".join(parts[0]).split())
+    guess = next((part[2] for part in parts if part[1:2] == ["Perhaps you meant:"]), "")
     return f"{said}: perhaps you meant {guess}" if guess else said

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TypeVar
 
@@ -110,3 +111,16 @@ def pairs(rows: Sequence[tuple[str, str]]) -> None:
     width = max(len(name) for name, _ in rows)
     for name, meaning in rows:
         print(f"{name:{width}}  {meaning}")
+
+
+def waiting(text: str) -> AbstractContextManager[object]:
+    """A spinner on a terminal while something takes its time; nothing elsewhere.
+
+    Args:
+      text: what takes its time.
+
+    Returns:
+      A context manager.
+    """
+    console = Console(stderr=True)
+    return console.status(text) if console.is_terminal else nullcontext()
