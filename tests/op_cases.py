@@ -1,6 +1,7 @@
 """One row for each operator; every row buys every guarantee in test_ops.py, and a line in bench/ops.py."""
 
+from tests.cases_denoise import CASES as DENOISE
 from tests.cases_filters import CASES as FILTERS
 from tests.op_case import OpCase
 
-CASES: list[OpCase] = [*FILTERS]
+CASES: list[OpCase] = [*DENOISE, *FILTERS]

@@ -4,6 +4,7 @@ Borders carry numpy's names and default to "reflect", OpenCV's REFLECT_101. Ever
 `jax.vmap` and `jax.grad`, keeps the dtype, and does not retrace when a sigma, a threshold or a strength changes.
 """
 
+from jaximg.ops.denoise import dct_denoise, nl_means, tv_denoise
 from jaximg.ops.filters import box_blur, filter2d, gaussian_blur, sep_filter2d, unsharp_mask
 from jaximg.ops.rank import median_blur, rank_filter
 from jaximg.ops.smooth import bilateral_filter
@@ -11,10 +12,13 @@ from jaximg.ops.smooth import bilateral_filter
 __all__ = [
     "bilateral_filter",
     "box_blur",
+    "dct_denoise",
     "filter2d",
     "gaussian_blur",
     "median_blur",
+    "nl_means",
     "rank_filter",
     "sep_filter2d",
+    "tv_denoise",
     "unsharp_mask",
 ]

@@ -1,0 +1,338 @@
+"""Denoising: by transform (sliding DCT), by likeness (non-local means) and by variation (Rudin-Osher-Fatemi)."""
+
+import operator
+from collections.abc import Sequence
+from functools import partial, reduce
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaximg.ops import windows
+from jaximg.typing import Image, Scalar, check_image, check_size, is_traced
+
+HARD = 2.7
+"""Coefficients below this many sigmas are noise."""
+
+SHIFTS = 4
+"""Blocks are tried at every quarter of their side, in both directions."""
+
+
+# --- sliding DCT -----------------------------------------------------------------------------------------------------
+
+
+def dct_denoise(
+    image: Image, sigma: Scalar, *, blocks: Sequence[int] = (4, 8, 16), decorrelate: bool = True
+) -> jax.Array:
+    r"""Removes white Gaussian noise by shrinking the DCT of overlapping blocks, twice.
+
+    Blocks of n x n pixels, n in `blocks`, are laid over the picture at every quarter of their side. With `c = DCT(B)`
+    the orthonormal transform of a block, its gain `k` (1 for the mean `c[0, 0]`) and its weight are
+
+        first pass:   k = 1 where |c| > 2.7 sigma, else 0
+        second pass:  k = g^2 / (g^2 + sigma^2), with g the DCT of the first pass's result at the same place (Wiener)
+        w = n^2 / max(1, sum k^2)
+
+    and a pass answers `sum w IDCT(k c) / sum w` over all the blocks that cover a pixel, whatever their size. Small
+    blocks suit texture and edges, large ones smooth areas; the weight, an inverse variance, finds which. The picture
+    is continued by "symmetric" mirroring.
+
+    The selection of the first pass is a hard decision (its derivative is zero); everything else is differentiated
+    exactly, at the memory cost of one block position.
+
+    Args:
+      image: `(..., H, W, C)` floating point, any range.
+      sigma: the noise's standard deviation in the image's units, >= 0: a scalar, or `(C,)` for each channel after
+        decorrelation. Traced or concrete. At 0 the image comes back but for rounding.
+      blocks: sides of the blocks in pixels, static multiples of 4.
+      decorrelate: whether the channels are first turned by an orthonormal DCT among themselves, which for RGB is the
+        usual opponent space (grey, red - blue, green - magenta).
+
+    Returns:
+      `(..., H, W, C)`, the image's dtype.
+
+    Raises:
+      TypeError: an image that is not floating point.
+      ValueError: no channel axis, a negative sigma, no block, or a side that is not a multiple of 4.
+
+    Example:
+      >>> noisy = 0.1 * jax.random.normal(jax.random.key(0), (32, 32, 3))
+      >>> bool(jnp.std(dct_denoise(noisy, 0.1)) < 0.02)
+      True
+
+    References:
+      Yu and Sapiro, DCT Image Denoising, IPOL 2011. Foi, Katkovnik and Egiazarian, Pointwise Shape-Adaptive DCT, IEEE
+      TIP 2007. Dabov et al., Image Denoising by Sparse 3-D Transform-Domain Collaborative Filtering, IEEE TIP 2007,
+      section III (the two passes and the weights).
+    """
+    image = check_image(image)
+    blocks = tuple(blocks)
+    if not blocks or any(not isinstance(n, int | np.integer) or n < SHIFTS or n % SHIFTS for n in blocks):
+        raise ValueError(f"blocks={blocks!r}; pass sides in pixels that are multiples of {SHIFTS}, for example (8,)")
+    if not is_traced(sigma) and np.any(np.asarray(sigma) < 0):
+        raise ValueError(f"sigma={sigma}; a standard deviation is not negative")
+    sigma = jnp.asarray(sigma, windows.wide(image.dtype))
+    if sigma.shape not in ((), (1,), (image.shape[-1],)):
+        raise ValueError(f"sigma has shape {sigma.shape}; pass a scalar or ({image.shape[-1]},)")
+    return _dct_denoise(image, sigma, blocks, decorrelate and image.shape[-1] > 1)
+
+
+def dct_matrix(n: int) -> np.ndarray:
+    """The orthonormal DCT-II of length n as an `(n, n)` float64 matrix, one frequency a row.
+
+    Example:
+      >>> d = dct_matrix(4)
+      >>> bool(np.allclose(d @ d.T, np.eye(4)))
+      True
+    """
+    k = np.arange(n)
+    matrix = np.sqrt(2 / n) * np.cos(np.pi * (2 * k[None] + 1) * k[:, None] / (2 * n))
+    matrix[0] /= np.sqrt(2)
+    return matrix
+
+
+@partial(jax.jit, static_argnames=("blocks", "decorrelate"))
+def _dct_denoise(image: jax.Array, sigma: jax.Array, blocks: tuple[int, ...], decorrelate: bool) -> jax.Array:
+    wide = windows.wide(image.dtype)
+    x = image.astype(wide)
+    colours = jnp.asarray(dct_matrix(image.shape[-1]), wide)
+    if decorrelate:
+        x = jnp.einsum("...c,kc->...k", x, colours, precision="highest")
+    planes = jnp.moveaxis(x, -1, -3)
+    variance = jnp.broadcast_to(jnp.square(sigma), planes.shape[:-2]).reshape(-1, 1, 1)
+    planes = planes.reshape(-1, *planes.shape[-2:])
+    first = _shrink(planes, planes, variance, blocks, _hard_gain)
+    second = _shrink(planes, first, variance, blocks, _wiener_gain)
+    out = jnp.moveaxis(second.reshape(*image.shape[:-3], image.shape[-1], *image.shape[-3:-1]), -3, -1)
+    if decorrelate:
+        out = jnp.einsum("...k,kc->...c", out, colours, precision="highest")
+    return out.astype(image.dtype)
+
+
+def _hard_gain(guide: jax.Array, variance: jax.Array) -> jax.Array:
+    return (jnp.square(guide) > HARD * HARD * variance).astype(guide.dtype)
+
+
+def _wiener_gain(guide: jax.Array, variance: jax.Array) -> jax.Array:
+    energy = jnp.square(guide)
+    return energy / jnp.maximum(energy + variance, jnp.finfo(guide.dtype).tiny)
+
+
+def _shrink(planes: jax.Array, guide: jax.Array, variance: jax.Array, blocks: tuple[int, ...], gain) -> jax.Array:
+    """One pass over `(N, H, W)` planes: the weighted mean of all shrunk blocks of all sizes."""
+    sums = [_shrink_blocks(planes, guide, variance, n, gain) for n in blocks]
+    total, weight = (reduce(operator.add, parts) for parts in zip(*sums, strict=True))
+    return total / weight
+
+
+def _shrink_blocks(
+    planes: jax.Array, guide: jax.Array, variance: jax.Array, n: int, gain
+) -> tuple[jax.Array, jax.Array]:
+    """The sums of `w IDCT(k c)` and of `w` over the blocks of side n that cover each pixel."""
+    (height, width), dtype = planes.shape[1:], planes.dtype
+    rows, columns = (-(-size // n) + 1 for size in (height, width))
+    after = [(count + 1) * n - size - (n - 1) for count, size in ((rows, height), (columns, width))]
+    padded, guide_padded = (
+        windows.materialise(windows.pad(p[..., None], (n - 1, after[0]), (n - 1, after[1]), "symmetric")[..., 0])
+        for p in (planes, guide)
+    )
+    mean = jnp.zeros(n * n, dtype).at[0].set(1.0)
+
+    def forward(p: jax.Array, corner: jax.Array) -> jax.Array:
+        window = _window(p, corner[0], corner[1], rows * n, columns * n)
+        tiles = window.reshape(-1, rows, n, columns, n).swapaxes(2, 3)
+        return _transform(tiles.reshape(-1, n * n), n).reshape(-1, rows * columns, n * n)
+
+    @jax.checkpoint
+    def one(corner: jax.Array) -> tuple[jax.Array, jax.Array]:
+        c = forward(padded, corner)
+        g = c if gain is _hard_gain else forward(guide_padded, corner)
+        k = jnp.maximum(gain(g, variance), mean[None, None])
+        w = n * n / jnp.maximum(jnp.square(k).sum(-1, keepdims=True), 1)
+        tiles = _transform((c * k * w).reshape(-1, n * n), n, inverse=True)
+        window = tiles.reshape(-1, rows, columns, n, n).swapaxes(2, 3).reshape(-1, rows * n, columns * n)
+        weight = jnp.broadcast_to(w.reshape(-1, rows, 1, columns, 1), (w.shape[0], rows, n, columns, n))
+        return window, weight.reshape(window.shape)
+
+    def body(sums: tuple[jax.Array, jax.Array], corner: jax.Array):
+        window, weight = one(corner)
+        return (_add_at(sums[0], window, corner), _add_at(sums[1], weight, corner)), None
+
+    step = n // SHIFTS
+    corners = np.stack(np.meshgrid(np.arange(0, n, step), np.arange(0, n, step), indexing="ij"), -1)
+    corners = corners.reshape(-1, 2).astype(np.int32)
+    zeros = jnp.zeros_like(padded)
+    sums, _ = lax.scan(body, (zeros, zeros), jnp.asarray(corners))
+    inside = (slice(None), slice(n - 1, n - 1 + height), slice(n - 1, n - 1 + width))
+    return sums[0][inside], sums[1][inside]
+
+
+def _transform(tiles: jax.Array, n: int, *, inverse: bool = False) -> jax.Array:
+    """The 2-D DCT of `(B, n * n)` blocks: one product where it is small, else down and across."""
+    basis = dct_matrix(n) if inverse else dct_matrix(n).T
+    if n <= 8:
+        return jnp.matmul(tiles, jnp.asarray(np.kron(basis, basis), tiles.dtype), precision="highest")
+    basis = jnp.asarray(basis, tiles.dtype)
+    across = jnp.matmul(tiles.reshape(-1, n), basis, precision="highest").reshape(-1, n, n).swapaxes(1, 2)
+    return jnp.matmul(across.reshape(-1, n), basis, precision="highest").reshape(-1, n * n)
+
+
+def _add_at(total: jax.Array, window: jax.Array, corner: jax.Array) -> jax.Array:
+    here = _window(total, corner[0], corner[1], *window.shape[-2:])
+    return lax.dynamic_update_slice(total, here + window, (np.int32(0), corner[0], corner[1]))
+
+
+def _window(planes: jax.Array, y: int | jax.Array, x: int | jax.Array, rows: int, columns: int) -> jax.Array:
+    """The `rows x columns` window of the last two axes whose corner is `(y, x)`."""
+    start = [np.int32(0)] * (planes.ndim - 2) + [jnp.int32(y), jnp.int32(x)]
+    return lax.dynamic_slice(planes, start, (*planes.shape[:-2], rows, columns))
+
+
+# --- non-local means -------------------------------------------------------------------------------------------------
+
+
+def nl_means(image: Image, h: Scalar, *, sigma: Scalar = 0.0, patch: int = 7, search: int = 21) -> jax.Array:
+    r"""Non-local means: every pixel becomes a mean of the pixels around it whose neighbourhoods look like its own.
+
+        out[p] = sum_t w[p, p + t] image[p + t] / sum_t w[p, p + t],  t in a `search x search` window
+        w[p, q] = exp(-max(0, d[p, q] - 2 sigma^2) / h^2)
+        d[p, q] = mean over a `patch x patch` window and the channels of (image[p + o] - image[q + o])^2
+
+    The picture is continued by "reflect". A weight serves the pair both ways, so half of the shifts are computed.
+    This is the exact sum; OpenCV's `fastNlMeansDenoising` is the same at sigma = 0, rounded to bytes.
+
+    Args:
+      image: `(..., H, W, C)` floating point, any range. The channels share their weights.
+      h: how unlike patches may be, in the image's units, >= 0; about 0.8 sigma if sigma is given, else about sigma.
+        Traced or concrete.
+      sigma: the noise's standard deviation in the image's units; traced or concrete.
+      patch: side of the patches compared, in pixels, odd, static.
+      search: side of the window searched, in pixels, odd, static.
+
+    Returns:
+      `(..., H, W, C)`, the image's dtype.
+
+    Raises:
+      TypeError: an image that is not floating point, or a side that is not a static integer.
+      ValueError: no channel axis, or an even side.
+
+    Example:
+      >>> noisy = 0.1 * jax.random.normal(jax.random.key(0), (16, 16, 1))
+      >>> bool(jnp.std(nl_means(noisy, 0.08, sigma=0.1)) < 0.05)
+      True
+
+    References:
+      Buades, Coll and Morel, Non-Local Means Denoising, IPOL 2011. Darbon et al., Fast Nonlocal Filtering Applied to
+      Electron Cryomicroscopy, ISBI 2008. OpenCV, `cv::fastNlMeansDenoising`.
+    """
+    image = check_image(image)
+    patch, _ = check_size(patch, "patch", odd=True)
+    search, _ = check_size(search, "search", odd=True)
+    dtype = windows.wide(image.dtype)
+    return _nl_means(image, jnp.asarray(h, dtype), jnp.asarray(sigma, dtype), patch // 2, search // 2)
+
+
+@partial(jax.jit, static_argnames=("q", "r"))
+def _nl_means(image: jax.Array, h: jax.Array, sigma: jax.Array, q: int, r: int) -> jax.Array:
+    """`q` and `r` are the half sides of the patch and of the search window."""
+    dtype = windows.wide(image.dtype)
+    height, width, channels = image.shape[-3:]
+    x = image.astype(dtype).reshape(-1, height, width, channels)
+    padded = windows.pad(x, (r + q, r + q), (2 * r + q, 2 * r + q), "reflect")
+    planes = windows.materialise(jnp.moveaxis(padded, -1, 1))
+    scale = 1 / jnp.maximum(jnp.square(h), 1e-12)
+
+    @jax.checkpoint
+    def one(t: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """What the shifts t and -t give; weights are needed at p and at p - t, so on `r` more pixels around."""
+        rows, columns = height + r + 2 * q, width + 2 * r + 2 * q
+        here, there = _window(planes, 0, r, rows, columns), _window(planes, t[0], r + t[1], rows, columns)
+        square = reduce(operator.add, [jnp.square(here - there)[:, c, :, :, None] for c in range(channels)])
+        d = windows.sliding_sum(windows.materialise(square), 2 * q + 1, 2 * q + 1)[..., 0]
+        d = d / (channels * (2 * q + 1) ** 2) - 2 * jnp.square(sigma)
+        w = windows.materialise(jnp.exp(-jnp.maximum(d, 0) * scale))
+        ahead, behind = _window(w, r, r, height, width), _window(w, r - t[0], r - t[1], height, width)
+        top, left = r + q, 2 * r + q
+        x_ahead = _window(planes, top + t[0], left + t[1], height, width)
+        x_behind = _window(planes, top - t[0], left - t[1], height, width)
+        return ahead[:, None] * x_ahead + behind[:, None] * x_behind, ahead + behind
+
+    def body(sums: tuple[jax.Array, jax.Array], t: jax.Array):
+        total, weight = one(t)
+        return (sums[0] + total, sums[1] + weight), None
+
+    half = [(dy, dx) for dy in range(r + 1) for dx in range(-r, r + 1) if (dy, dx) > (0, 0)]
+    centre = jnp.moveaxis(x, -1, 1)
+    shifts = jnp.asarray(np.array(half, np.int32).reshape(-1, 2))
+    (total, weight), _ = lax.scan(body, (centre, jnp.ones_like(centre[:, 0])), shifts)
+    return jnp.moveaxis(total / weight[:, None], 1, -1).reshape(image.shape).astype(image.dtype)
+
+
+# --- total variation -------------------------------------------------------------------------------------------------
+
+
+def tv_denoise(image: Image, weight: Scalar, *, iterations: int = 100) -> jax.Array:
+    r"""Total-variation denoising by Chambolle's projections, each channel for itself.
+
+        min_u  1/2 sum |u - image|^2 + weight * sum |grad u|,   grad by forward differences, zero across the border
+
+    solved in its dual, whose step is p <- weight (p + tau g) / (weight + tau |g|), g = grad(image + div p),
+    tau = 1/4; the result is u = image + div p. This is scikit-image's `denoise_tv_chambolle(eps=0,
+    max_num_iter=iterations + 1)`.
+
+    Args:
+      image: `(..., H, W, C)` floating point, any range.
+      weight: strength in the image's units, >= 0; near the noise's sigma is a good start. Traced or concrete; at 0 the
+        image comes back.
+      iterations: number of steps, static. The gradient keeps two pictures a step.
+
+    Returns:
+      `(..., H, W, C)`, the image's dtype.
+
+    Raises:
+      TypeError: an image that is not floating point, or iterations that is not a static integer.
+      ValueError: no channel axis, or iterations below 1.
+
+    Example:
+      >>> noisy = 0.1 * jax.random.normal(jax.random.key(0), (16, 16, 1))
+      >>> bool(jnp.std(tv_denoise(noisy, 0.2)) < 0.05)
+      True
+
+    References:
+      Rudin, Osher and Fatemi, Nonlinear Total Variation Based Noise Removal, Physica D 1992. Chambolle, An Algorithm
+      for Total Variation Minimization and Applications, JMIV 2004, equation (9).
+    """
+    image = check_image(image)
+    iterations, _ = check_size(iterations, "iterations")
+    return _tv_denoise(image, jnp.asarray(weight, windows.wide(image.dtype)), iterations)
+
+
+@partial(jax.jit, static_argnames="iterations")
+def _tv_denoise(image: jax.Array, weight: jax.Array, iterations: int) -> jax.Array:
+    x = jnp.moveaxis(image.astype(windows.wide(image.dtype)), -1, -3)
+    weight = jnp.maximum(weight, 1e-12)
+
+    @jax.checkpoint
+    def step(p: tuple[jax.Array, jax.Array], _: None):
+        u = x + _divergence(*p)
+        g = _difference(u, -2), _difference(u, -1)
+        square = jnp.square(g[0]) + jnp.square(g[1])
+        norm = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
+        gain = weight / (weight + 0.25 * norm)
+        return (gain * (p[0] + 0.25 * g[0]), gain * (p[1] + 0.25 * g[1])), None
+
+    p, _ = lax.scan(step, (jnp.zeros_like(x), jnp.zeros_like(x)), length=iterations)
+    return jnp.moveaxis(x + _divergence(*p), -3, -1).astype(image.dtype)
+
+
+def _difference(u: jax.Array, axis: int) -> jax.Array:
+    """Forward differences, 0 at the end of the axis."""
+    zero = [(0, 0)] * u.ndim
+    zero[axis] = (0, 1)
+    return jnp.pad(jnp.diff(u, axis=axis), zero)
+
+
+def _divergence(py: jax.Array, px: jax.Array) -> jax.Array:
+    """The negative adjoint of the forward differences; `p` is 0 at the end of its axis."""
+    return jnp.diff(py, axis=-2, prepend=0) + jnp.diff(px, axis=-1, prepend=0)

@@ -1,0 +1,101 @@
+"""Rows of ops/denoise.py."""
+
+import cv2
+import numpy as np
+from scipy.fft import dctn, idctn
+from skimage.restoration import denoise_tv_chambolle
+
+from jaximg import ops
+from tests.op_case import OpCase
+
+
+def _value(value: float):
+    return lambda rng, shape: (np.float32(value),)
+
+
+def _shrink(x: np.ndarray, guide: np.ndarray | None, sigma: float, blocks: tuple[int, ...]) -> np.ndarray:
+    """One pass of the sliding DCT on one channel, block by block."""
+    num, den = np.zeros_like(x), np.zeros_like(x)
+    for n in blocks:
+        reach = [(n - 1, 2 * n), (n - 1, 2 * n)]
+        padded, guided = (np.pad(p, reach, "symmetric") for p in (x, x if guide is None else guide))
+        for y in range(0, x.shape[0] + n - 1, n // 4):
+            for z in range(0, x.shape[1] + n - 1, n // 4):
+                c = dctn(padded[y : y + n, z : z + n], norm="ortho")
+                g = dctn(guided[y : y + n, z : z + n], norm="ortho")
+                k = (np.abs(g) > 2.7 * sigma).astype(x.dtype) if guide is None else g**2 / (g**2 + sigma**2)
+                k[0, 0] = 1
+                w = n * n / max(1, (k**2).sum())
+                back = w * idctn(k * c, norm="ortho")
+                for i in range(max(0, n - 1 - y), min(n, x.shape[0] + n - 1 - y)):
+                    for j in range(max(0, n - 1 - z), min(n, x.shape[1] + n - 1 - z)):
+                        num[y + i - n + 1, z + j - n + 1] += back[i, j]
+                        den[y + i - n + 1, z + j - n + 1] += w
+    return num / den
+
+
+def dct_denoise(image: np.ndarray, sigma: float, blocks: tuple[int, ...] = (4, 8)) -> np.ndarray:
+    x = dctn(image.astype(np.float64), axes=-1, norm="ortho")
+    first = [_shrink(x[..., c], None, sigma, blocks) for c in range(x.shape[-1])]
+    second = [_shrink(x[..., c], first[c], sigma, blocks) for c in range(x.shape[-1])]
+    return idctn(np.stack(second, -1), axes=-1, norm="ortho")
+
+
+def nl_means(image: np.ndarray, h: float, sigma: float = 0.05, patch: int = 3, search: int = 7) -> np.ndarray:
+    """The definition, shift by shift."""
+    (height, width, _), q, r = image.shape, patch // 2, search // 2
+    padded = np.pad(image.astype(np.float64), ((q + r, q + r), (q + r, q + r), (0, 0)), "reflect")
+    num, den = 0.0, 0.0
+    for dy in range(-r, r + 1):
+        for dx in range(-r, r + 1):
+            d = 0.0
+            for oy in range(-q, q + 1):
+                for ox in range(-q, q + 1):
+                    a = padded[q + r + oy :, q + r + ox :][:height, :width]
+                    b = padded[q + r + oy + dy :, q + r + ox + dx :][:height, :width]
+                    d = d + ((a - b) ** 2).mean(-1, keepdims=True) / patch**2
+            w = np.exp(-np.maximum(d - 2 * sigma**2, 0) / h**2)
+            num, den = num + w * padded[q + r + dy :, q + r + dx :][:height, :width], den + w
+    return num / den
+
+
+CASES = [
+    OpCase(
+        ops.dct_denoise,
+        dct_denoise,
+        "SciPy",
+        args=_value(0.1),
+        kwargs={"blocks": (4, 8)},
+        loose=2e-5,
+        bench_hw=None,
+        why="a hard threshold: the row's picture has no coefficient on it",
+    ),
+    OpCase(
+        ops.nl_means,
+        nl_means,
+        "NumPy",
+        args=_value(0.08),
+        kwargs={"sigma": 0.05, "patch": 3, "search": 7},
+        traced=("sigma",),
+        bench_hw=None,
+    ),
+    OpCase(
+        ops.nl_means,
+        lambda image, h: nl_means(image, h, sigma=0.0, patch=7, search=21),
+        "NumPy",
+        args=_value(0.1),
+        bench_oracle=lambda image, h: cv2.fastNlMeansDenoising(
+            (255 * image).astype(np.uint8), None, 255 * float(h), 7, 21
+        ),
+        label="7 in 21",
+    ),
+    OpCase(
+        ops.tv_denoise,
+        lambda image, weight: denoise_tv_chambolle(
+            image.astype(np.float64), weight=float(weight), eps=0, max_num_iter=31, channel_axis=-1
+        ),
+        "scikit-image",
+        args=_value(0.1),
+        kwargs={"iterations": 30},
+    ),
+]
