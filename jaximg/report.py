@@ -183,7 +183,7 @@ def page(
       lead: a paragraph below it.
       comparisons: the sections.
       head: names of the table's columns.
-      rows: its cells; the first column is text, the others are numbers.
+      rows: its cells; columns of numbers are set to the right.
 
     Returns:
       HTML. All text is escaped.
@@ -198,20 +198,30 @@ def page(
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    names = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    lines = "\n".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    kinds = [
+        "" if all(cell[-1:].isdigit() for cell in column) else ' class="text"' for column in zip(*rows, strict=True)
+    ]
+    names = _cells("th", head, kinds)
+    lines = "\n".join(f"<tr>{_cells('td', row, kinds)}</tr>" for row in rows)
     return f'<div class="wide"><table>\n<thead><tr>{names}</tr></thead>\n<tbody>\n{lines}\n</tbody></table></div>'
+
+
+def _cells(tag: str, cells: Sequence[str], kinds: Sequence[str]) -> str:
+    pairs = zip(cells, kinds, strict=True)
+    return "".join(f"<{tag}{kind}>{escape(cell)}</{tag}>" for cell, kind in pairs)
 
 
 def _section(comparison: Comparison) -> str:
     notes = "".join(f"<li>{escape(note)}</li>" for note in comparison.notes)
     links = " · ".join(f'<a href="{escape(to)}">{escape(name)}</a>' for name, to in comparison.links.items())
     return f"""<section>
-<h2>{escape(comparison.title)}</h2>
-{f"<p>{escape(comparison.text)}</p>" if comparison.text else ""}
 {_slider(comparison)}
+<div>
+<h2>{escape(comparison.title)}</h2>
+<p>{escape(comparison.text)}</p>
 {f"<ul>{notes}</ul>" if notes else ""}
-{f'<p class="links">{links}</p>' if links else ""}
+<p class="links">{links}</p>
+</div>
 </section>"""
 
 
@@ -239,13 +249,17 @@ _PAGE = """<!doctype html>
 :root {{ color-scheme: light dark; --line: #8886; }}
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
 h1 {{ font-size: 1.6rem; margin-bottom: 0; }}
-h2 {{ font-size: 1.2rem; margin: 2.5rem 0 .25rem; }}
+h2 {{ font-size: 1.2rem; margin: .4rem 0 .25rem; }}
 p {{ margin: .4rem 0; }}
 .wide {{ overflow-x: auto; margin: 1.2rem 0; }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
 th, td {{ text-align: right; padding: .3rem .8rem; border-bottom: 1px solid var(--line); white-space: nowrap; }}
-th:first-child, td:first-child {{ text-align: left; padding-left: 0; }}
-.slider {{ --at: 50%; position: relative; display: inline-block; margin: .6rem 0; line-height: 0; max-width: 100%; }}
+.text {{ text-align: left; }}
+th:first-child, td:first-child {{ padding-left: 0; }}
+section {{ display: flex; flex-wrap: wrap; gap: 0 1.5rem; margin: 2rem 0; }}
+section > div {{ flex: 1 1 16rem; }}
+.slider {{ --at: 50%; position: relative; display: inline-block; margin: .6rem 0; line-height: 0; max-width: 100%;
+ align-self: start; }}
 .slider img {{ max-width: 100%; height: auto; user-select: none; }}
 .slider .over {{ position: absolute; inset: 0; clip-path: inset(0 0 0 var(--at)); }}
 .slider::after {{ content: ""; position: absolute; inset: 0 auto 0 var(--at); width: 2px; margin-left: -1px;

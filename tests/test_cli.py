@@ -34,7 +34,8 @@ def png(path: Path, pixels: np.ndarray | None = None) -> Path:
 
 
 def read(path: Path) -> np.ndarray:
-    return np.asarray(Image.open(path))
+    with Image.open(path) as image:
+        return np.asarray(image)
 
 
 def run(capsys, *argv: object) -> tuple[int, str, str]:
@@ -188,7 +189,7 @@ def test_does_not_replace_a_file_unless_told(capsys, tmp_path):
     a, b = png(tmp_path / "a.png"), tmp_path / "b.png"
     b.write_text("mine")
     code, _, err = run(capsys, "correct", a, "-o", b)
-    assert (code, err) == (1, f"jaximg: {b} exists; --overwrite replaces it\n")
+    assert (code, err) == (1, f"jaximg: {a}: {b} exists; --overwrite replaces it\n")
     assert b.read_text() == "mine"
     assert run(capsys, "correct", a, "-o", b, "--overwrite")[0] == 0
     assert read(b).shape == (*HW, 3)
@@ -303,20 +304,20 @@ def test_a_rotated_jpeg_comes_back_upright(capsys, tmp_path):
     exif[271] = "Maker"
     Image.fromarray(scene()).save(a, exif=exif, quality=95)
     assert run(capsys, "correct", a, "-o", tmp_path / "b.jpg")[0] == 0
-    after = Image.open(tmp_path / "b.jpg")
-    assert after.size == HW
-    assert after.getexif().get(ORIENTATION, 1) == 1
-    assert after.getexif()[271] == "Maker"
+    with Image.open(tmp_path / "b.jpg") as after:
+        assert after.size == HW
+        assert after.getexif().get(ORIENTATION, 1) == 1
+        assert after.getexif()[271] == "Maker"
 
 
 def test_a_16_bit_grey_png_stays_one(capsys, tmp_path):
     a = tmp_path / "scan.png"
-    deep = scene(1)[:, :, 0].astype(np.uint16) * 257 // 16 + 20000
+    deep = scene(1)[:, :, 0].astype(np.uint16) * 40 + 20000
     Image.fromarray(deep).save(a)
     assert run(capsys, "correct", a, "-o", tmp_path / "b.png")[0] == 0
-    after = Image.open(tmp_path / "b.png")
-    assert after.mode.startswith("I;16") or after.mode == "I"
-    assert len(np.unique(np.asarray(after))) > 256
+    with Image.open(tmp_path / "b.png") as after:
+        assert after.mode.startswith("I;16") or after.mode == "I"
+        assert np.any(np.asarray(after) % 40)
 
 
 def test_transparency_is_kept(capsys, tmp_path):

@@ -75,7 +75,7 @@ def _worker(options: Options) -> Callable[[paths.Job], str]:
 
     only = _names(options.only, correct.STEPS)
     limit = {} if options.max_pixels is None else {"max_pixels": options.max_pixels}
-    known = None if options.mask is None else _known(io.read(options.mask, **limit))
+    known = None if options.mask is None else _known(options.mask, limit)
 
     def work(job: paths.Job) -> str:
         start = time.perf_counter()
@@ -104,10 +104,11 @@ def _names(text: str, allowed: Sequence[str]) -> tuple[str, ...] | None:
     return names or None
 
 
-def _known(mask: "Picture") -> "np.ndarray":
-    """Mask files are white where pixels are to be filled in; correct() wants 1 where they are known."""
-    white = mask.pixels.mean(-1, keepdims=True)
-    return ((white if mask.alpha is None else white * mask.alpha) < 0.5).astype("float32")
+def _known(mask: Path, limit: dict[str, int]) -> "np.ndarray":
+    from jaximg import io
+
+    with show.file(mask):
+        return io.read_mask(mask, **limit)
 
 
 def _size(array: "np.ndarray") -> str:

@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
         troubles = [{"picture": show.printable(str(path)), "error": why} for path, why in failed]
         print(json.dumps([*facts, *troubles], indent=2))
     elif facts:
-        show.table(HEAD, map(_row, facts))
+        show.table(HEAD, [_row(fact) for fact in facts])
     return show.tell(failed, len(found))
 
 

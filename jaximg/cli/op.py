@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
+from jaximg.cli import show
 from jaximg.cli.parse import Flag, Usage, parse
 
 if TYPE_CHECKING:
@@ -55,8 +56,6 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _list() -> int:
-    from jaximg.cli import show
-
     show.pairs([(name, _summary(signature.function)) for name, signature in _signatures().items()])
     return 0
 
@@ -91,15 +90,17 @@ def _run(signature: "Signature", argv: Sequence[str]) -> int:
     options = parse(_options(signature), argv, prog=f"jaximg op {signature.function.__name__}")
     if options.out != "-":
         paths.refuse_existing([Path(options.out)], options.overwrite)
-    picture = io.read(options.input)
+    with show.file(options.input):
+        picture = io.read(options.input)
     picture = dataclasses.replace(picture, pixels=_grey(picture.pixels)) if options.gray else picture
     read = partial(_second, channels=picture.pixels.shape[2])
     try:
         answer = signature.call(picture.pixels, vars(options), seed=getattr(options, "seed", 0), read=read)
     except (TypeError, ValueError) as error:
         raise Usage(f"{' '.join(str(error).split())}{_cure(error, options.gray)}") from error
-    for line in results.write(answer, options.out, picture, show=options.show, overwrite=options.overwrite):
-        print(line)
+    with show.file(Path(options.out)):
+        for line in results.write(answer, options.out, picture, show=options.show, overwrite=options.overwrite):
+            print(line)
     return 0
 
 
@@ -134,7 +135,8 @@ def _second(path: Path, *, channels: int) -> "np.ndarray":
     """A second picture (a template, a kernel), with as many channels as the first where that can be had."""
     from jaximg import io
 
-    pixels = io.read(path).pixels
+    with show.file(path):
+        pixels = io.read(path).pixels
     return _grey(pixels) if channels == 1 else pixels
 
 

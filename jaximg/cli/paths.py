@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaximg.cli.parse import Usage
+from jaximg.cli.parse import Failure, Usage
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 """What counts as a picture in a folder. A file that is named outright is tried whatever it is called."""
@@ -144,7 +144,7 @@ def _free(path: Path, taken: set[str], *hints: str) -> Path:
 
 
 def refuse_existing(files: Iterable[Path], overwrite: bool) -> None:
-    """Raises FileExistsError where a result would replace a file and nobody said that it may."""
+    """Raises Failure where a result would replace a file and nobody said that it may."""
     for file in files:
         if not overwrite and file.exists():
-            raise FileExistsError(f"{file} exists; --overwrite replaces it")
+            raise Failure(f"{file} exists; --overwrite replaces it")

@@ -1,19 +1,21 @@
 """What the commands print: one line a picture, a bar over many, tables, failures at the end."""
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TypeVar
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
+
+from jaximg.cli.parse import Failure
 
 Job = TypeVar("Job")
 Trouble = tuple[Path, str]
-EXPECTED = (OSError, ValueError)
+EXPECTED = (OSError, ValueError, Failure)
 """What a bad file raises; anything else is named by its type, so that it can be reported."""
 
 
@@ -72,6 +74,16 @@ def reason(error: Exception) -> str:
     return said if isinstance(error, EXPECTED) and said else f"{type(error).__name__}: {said}"
 
 
+@contextmanager
+def file(path: Path) -> Iterator[None]:
+    """Turns what goes wrong with a file inside into a Failure that names it."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        why = reason(error)
+        raise Failure(why if str(path) in why else f"{path}: {why}") from error
+
+
 def line(console: Console, text: str) -> None:
     """Prints text as it is: not wrapped, no markup, whatever a file name holds."""
     console.print(Text(printable(text)), soft_wrap=True)
@@ -87,19 +99,20 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Prints rows under a head; the first column is text, the others are numbers.
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints rows under a head, a line each whatever its length; columns of numbers are set to the right.
 
     Args:
       head: names of the columns.
       rows: cells, as many as the head has.
     """
-    grid = Table(box=None, pad_edge=False)
-    for column, name in enumerate(head):
-        grid.add_column(name, justify="right" if column else "left", overflow="fold", no_wrap=bool(column))
-    for row in rows:
-        grid.add_row(*(Text(printable(cell)) for cell in row))
-    Console(highlight=False).print(grid)
+    texts = [[printable(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*texts, strict=True)]
+    right = [all(cell[-1:] in "0123456789%-" for cell in column[1:]) for column in zip(*texts, strict=True)]
+    for row in texts:
+        spaces = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
+        columns = zip(row, spaces, right, strict=True)
+        print("  ".join(space + cell if number else cell + space for cell, space, number in columns).rstrip())
 
 
 def pairs(rows: Sequence[tuple[str, str]]) -> None:
