@@ -165,8 +165,7 @@ def box_blur(image: Image, size: int | tuple[int, int], *, border: Border = "ref
     """
     image = check_image(image)
     height, width = check_size(size, "size")
-    padded = windows.pad(image, windows.reach(height), windows.reach(width), border)
-    total = windows.sliding_sum(windows.materialise(padded), height, width)
+    total = windows.slide(windows.sliding_sum, image, (height, width), border)
     return total * jnp.asarray(1 / (height * width), image.dtype)
 
 

@@ -1,9 +1,8 @@
 """Rank filters: the k-th smallest value of a window, by sorting networks of shifted slices. Exact."""
 
-from functools import partial
+from functools import partial, reduce
 
 import jax
-from jax import lax
 
 from jaximg.ops import windows
 from jaximg.typing import Border, Image, check_image, check_size
@@ -79,14 +78,11 @@ def rank_filter(image: Image, size: int | tuple[int, int], rank: int, *, border:
 
 @partial(jax.jit, static_argnums=(1, 2, 3, 4))
 def _rank(image: jax.Array, height: int, width: int, rank: int, border: Border) -> jax.Array:
+    if (height, width, rank) == (3, 3, 4):
+        padded = windows.pad_columns(image, (1, 1), border)
+        return windows.over_rows(_median9, padded, 1, 1, border)
+    columns = windows.apart(partial(_sorted_columns, height=height, width=width, border=border))(image)
     h, w = image.shape[-3:-1]
-    padded = windows.pad(image, windows.reach(height), (0, 0), border)
-    if height * width <= 9:
-        padded = windows.pad(padded, (0, 0), windows.reach(width), border)
-        columns = _sort(_column(windows.materialise(padded), height, h))
-    else:
-        columns = _sort(_column(windows.materialise(padded), height, h))
-        columns = windows.materialise([windows.pad(c, (0, 0), windows.reach(width), border) for c in columns])
     shifted = [[windows.shifted(c, 0, j, h, w) for c in columns] for j in range(width)]
     while len(shifted) > 1:
         pairs = zip(shifted[::2], shifted[1::2], strict=False)
@@ -94,8 +90,19 @@ def _rank(image: jax.Array, height: int, width: int, rank: int, border: Border) 
     return shifted[0][rank]
 
 
-def _column(padded: jax.Array, height: int, h: int) -> list[jax.Array]:
-    return [lax.slice_in_dim(padded, i, i + h, axis=padded.ndim - 3) for i in range(height)]
+def _sorted_columns(image: jax.Array, height: int, width: int, border: Border) -> list[jax.Array]:
+    padded = windows.pad(image, windows.reach(height), windows.reach(width), border)
+    h, w = image.shape[-3], padded.shape[-2]
+    return _sort([windows.shifted(padded, i, 0, h, w) for i in range(height)])
+
+
+def _median9(padded: jax.Array) -> jax.Array:
+    """The median of nine is that of the largest low, the middle middle and the smallest high of its sorted columns."""
+    h, w = padded.shape[-3] - 2, padded.shape[-2] - 2
+    low, middle, high = zip(
+        *(_sort([windows.shifted(padded, i, j, h, w) for i in range(3)]) for j in range(3)), strict=True
+    )
+    return _sort([reduce(windows.greater, low), _sort(list(middle))[1], reduce(windows.lesser, high)])[1]
 
 
 def _sort(values: list[jax.Array]) -> list[jax.Array]:

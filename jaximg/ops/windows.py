@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
@@ -31,7 +32,36 @@ UNROLLED_TAPS = 169
 """Kernels of up to 13 x 13 taps become straight-line code; larger ones loop over the kernel's rows."""
 
 materialise = lax.optimization_barrier
-"""Makes XLA compute a value once, into memory, rather than again at each use inside a fused loop."""
+"""Asks XLA to compute a value once, into memory, rather than again at each use inside a fused loop."""
+
+
+def apart(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes XLA compute `function` by itself on a CPU, its results in memory; elsewhere it decides what to fuse.
+
+    XLA's CPU compiler drops optimization barriers before it fuses (in jaxlib 0.10), and computes a producer anew for
+    each of up to fifteen uses: a second pass over thirteen taps would repeat the first one thirteen times. A call that
+    may not be inlined is a wall that it respects.
+
+    Args:
+      function: of arrays, returning arrays.
+
+    Returns:
+      The same function, to be called under `jax.jit`; differentiable and vmappable as before.
+
+    Example:
+      >>> jax.jit(apart(lambda x: x + 1))(jnp.zeros(2)).tolist()
+      [1.0, 1.0]
+    """
+
+    def inlined_inside(*args: Any) -> Any:
+        with set_xla_metadata(inlineable=None):
+            return function(*args)
+
+    def walled(*args: Any) -> Any:
+        with set_xla_metadata(inlineable="false"):
+            return jax.jit(inlined_inside)(*args)
+
+    return lambda *args: lax.platform_dependent(*args, cpu=walled, default=function)
 
 
 # --- borders ---------------------------------------------------------------------------------------------------------
@@ -83,6 +113,16 @@ def _pad_axis(x: jax.Array, axis: int, before: int, after: int, border: Border, 
     return lax.concatenate([head, x, tail], x.ndim + axis)
 
 
+def pad_columns(image: jax.Array, width: tuple[int, int], border: Border, value: Scalar = 0.0) -> jax.Array:
+    """`pad` by `(left, right)` alone, in memory.
+
+    Example:
+      >>> pad_columns(jnp.arange(3.0).reshape(1, 3, 1), (1, 1), "edge")[0, :, 0].tolist()
+      [0.0, 0.0, 1.0, 2.0, 2.0]
+    """
+    return apart(lambda x: pad(x, (0, 0), width, border, value))(image) if any(width) else image
+
+
 def shifted(padded: jax.Array, dy: int, dx: int, height: int, width: int) -> jax.Array:
     """The window `padded[..., dy : dy + height, dx : dx + width, :]`: the image as seen by one tap of a kernel.
 
@@ -124,6 +164,59 @@ def reach(taps: int) -> tuple[int, int]:
     return taps // 2, taps - 1 - taps // 2
 
 
+def over_rows(
+    window: Callable[[jax.Array], jax.Array],
+    image: jax.Array,
+    before: int,
+    after: int,
+    border: Border,
+    value: Scalar = 0.0,
+) -> jax.Array:
+    """Applies `window`, which eats `before + after` rows, to an image with that many rows of border added.
+
+    The result is that of `window(pad(image, (before, after), ...))`; but the image is not copied: `window` sees it as
+    it is, and two strips of `2 * before + after` and `before + 2 * after` rows for the border.
+
+    Args:
+      window: `(..., n + before + after, W, C) -> (..., n, W', C')`, translation-invariant down the columns.
+      image: `(..., H, W, C)`.
+      before: rows that a window reaches above its anchor.
+      after: rows that it reaches below.
+      border: one of `BORDERS`.
+      value: the colour of a constant border.
+
+    Returns:
+      `(..., H, W', C')`.
+
+    Example:
+      >>> x = jnp.arange(4.0).reshape(4, 1, 1)
+      >>> over_rows(lambda p: p[:-2] + p[2:], x, 1, 1, "edge")[:, 0, 0].tolist()
+      [1.0, 2.0, 4.0, 5.0]
+    """
+    rows, eaten = image.shape[-3], before + after
+    if rows < 2 * eaten or eaten == 0:
+        return apart(lambda x: window(pad(x, (before, after), (0, 0), border, value)))(image)
+
+    def strips(x: jax.Array) -> list[jax.Array]:
+        head = pad(x, (before, 0), (0, 0), border, value)
+        tail = pad(x, (0, after), (0, 0), border, value)
+        return [_rows(head, 0, before + eaten), _rows(tail, rows - eaten, rows + after)]
+
+    def join(x: jax.Array, head: jax.Array, tail: jax.Array) -> jax.Array:
+        inner = window(x)
+        zero = jnp.zeros((), inner.dtype)
+        out = lax.pad(inner, zero, [(0, 0, 0)] * (x.ndim - 3) + [(before, after, 0), (0, 0, 0), (0, 0, 0)])
+        for start, strip in ((0, head), (rows - after, tail)):
+            out = lax.dynamic_update_slice_in_dim(out, window(strip), start, axis=out.ndim - 3)
+        return out
+
+    return apart(join)(image, *apart(strips)(image))
+
+
+def _rows(x: jax.Array, start: int, stop: int) -> jax.Array:
+    return lax.slice_in_dim(x, start, stop, axis=x.ndim - 3)
+
+
 # --- the weighted correlation ----------------------------------------------------------------------------------------
 
 
@@ -149,6 +242,7 @@ def correlate_valid(padded: jax.Array, kernel: jax.Array) -> jax.Array:
     return out.reshape(*batch, *out.shape[1:])
 
 
+@partial(jax.jit, static_argnames="border")
 def correlate(image: jax.Array, kernel: jax.Array, border: Border, value: Scalar = 0.0) -> jax.Array:
     """`correlate_valid` of the padded image: same size out as in, anchor at `size // 2`.
 
@@ -156,12 +250,13 @@ def correlate(image: jax.Array, kernel: jax.Array, border: Border, value: Scalar
       >>> correlate(jnp.ones((4, 5, 1)), jnp.ones((3, 3)), "constant")[0, 0, 0].item()
       4.0
     """
-    padded = pad(image, reach(kernel.shape[0]), reach(kernel.shape[1]), border, value)
-    return correlate_valid(materialise(padded), kernel)
+    padded = pad_columns(image, reach(kernel.shape[1]), border, value)
+    return over_rows(lambda x: correlate_valid(x, kernel), padded, *reach(kernel.shape[0]), border, value)
 
 
+@partial(jax.jit, static_argnames="border")
 def separable(image: jax.Array, ky: jax.Array, kx: jax.Array, border: Border) -> jax.Array:
-    """Correlation with the rank-one kernel `ky kx^T`: down the columns, then along the rows.
+    """Correlation with the rank-one kernel `ky kx^T`: along the rows, then down the columns.
 
     Args:
       image: `(..., H, W, C)`.
@@ -176,7 +271,7 @@ def separable(image: jax.Array, ky: jax.Array, kx: jax.Array, border: Border) ->
       >>> separable(jnp.ones((4, 5, 1)), jnp.ones(3), jnp.ones(5), "edge")[0, 0, 0].item()
       15.0
     """
-    return correlate(correlate(image, ky[:, None], border), kx[None, :], border)
+    return correlate(correlate(image, kx[None, :], border), ky[:, None], border)
 
 
 def _taps(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -314,6 +409,28 @@ def sliding_min(padded: jax.Array, height: int, width: int) -> jax.Array:
       [[0.0], [3.0]]
     """
     return _sliding(padded, height, width, lesser, overlap=True)
+
+
+@partial(jax.jit, static_argnames=("sliding", "size", "border"))
+def slide(
+    sliding: Callable[[jax.Array, int, int], jax.Array],
+    image: jax.Array,
+    size: tuple[int, int],
+    border: Border,
+    value: Scalar = 0.0,
+) -> jax.Array:
+    """`sliding_sum`, `sliding_max` or `sliding_min` of the padded image: same size out as in, anchor at `size // 2`.
+
+    Example:
+      >>> slide(sliding_sum, jnp.ones((4, 5, 1)), (3, 3), "constant")[0, 0, 0].item()
+      4.0
+    """
+    height, width = size
+    padded = pad_columns(image, reach(width), border, value)
+    if max(size) <= RADIX:
+        return over_rows(lambda x: sliding(x, height, width), padded, *reach(height), border, value)
+    rows = apart(lambda x: sliding(x, 1, width))(padded)
+    return over_rows(lambda x: sliding(x, height, 1), rows, *reach(height), border, value)
 
 
 def _sliding(x: jax.Array, height: int, width: int, combine: Callable[..., jax.Array], *, overlap: bool) -> jax.Array:

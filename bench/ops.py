@@ -1,0 +1,103 @@
+"""Operators against OpenCV, scikit-image, kornia and dm-pix: `python -m bench.ops [--quick] [--only canny]`.
+
+The rows are those of the tests. Each is run at 1024 x 1024 x 1 and 512 x 512 x 3 in float32, kernels and templates
+passed as arguments, results compared with the oracle before they are timed, two threads for all, in turns, medians.
+A figure is our time over the peer's: below 1 we are faster.
+"""
+
+import statistics
+import sys
+import warnings
+from collections import defaultdict
+
+import cv2
+import jax
+import numpy as np
+
+from bench.peers import PEERS
+from bench.table import Row, at_most, emit, interleaved, parser
+from tests.op_case import OpCase
+from tests.op_cases import CASES
+from tests.test_ops import bind, only_array
+
+THREADS = 2
+
+
+def main() -> int:
+    """Times every row that has a size."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--only", help="rows whose name contains this")
+    options = arguments.parse_args()
+    _set_threads()
+    cases = [c for c in CASES if c.bench_hw is not None and (options.only or "") in c.id]
+    rows: list[Row] = []
+    ratios: dict[str, list[float]] = defaultdict(list)
+    for case in cases:
+        for shape in _shapes(case):
+            times = _time(case, shape, quick=options.quick)
+            ours = times.pop("jaximg")
+            for peer, theirs in times.items():
+                group = f"{peer} (serial)" if case.serial else peer
+                ratios[group].append(ours / theirs)
+                rows.append(_row(case, shape, ours, peer, theirs))
+                print(f"{rows[-1].what:44} {ours * 1e3:9.2f} ms  {ours / theirs:8.3f} x {peer}", flush=True)
+    targets = {"OpenCV": at_most(1.5), "kornia": at_most(1.0), "dm-pix": at_most(1.0)}
+    for peer, values in sorted(ratios.items()):
+        rows.append(
+            Row(
+                f"geometric mean of {len(values)}", statistics.geometric_mean(values), "x", peer, 1.0, targets.get(peer)
+            )
+        )
+    return emit(rows, options.json)
+
+
+def _row(case: OpCase, shape: tuple[int, int, int], ours: float, peer: str, theirs: float) -> Row:
+    name = f"{case.id} {'x'.join(map(str, shape))}"
+    target = at_most(1.0) if peer in ("kornia", "dm-pix") else None
+    return Row(name, ours / theirs, "x", peer, 1.0, target)
+
+
+def _shapes(case: OpCase) -> list[tuple[int, int, int]]:
+    h, w = case.bench_hw or (0, 0)
+    shapes = {1: (h, w, 1), 3: (h // 2, w // 2, 3)}
+    return [shapes[c] for c in case.channels if c in shapes]
+
+
+def _time(case: OpCase, shape: tuple[int, int, int], *, quick: bool) -> dict[str, float]:
+    rng = np.random.default_rng(0)
+    image, args = case.image(rng, shape), case.args(rng, shape)
+    call, arrays = bind(case, args)
+    jitted = jax.jit(call)
+    device = jax.device_put((image, *arrays))
+    runs = {"jaximg": lambda: jax.block_until_ready(jitted(*device))}
+    oracle = case.bench_oracle or (case.oracle if case.source == "OpenCV" else None)
+    if oracle is not None:
+        squeezed = image[..., 0] if shape[-1] == 1 else image
+        runs["OpenCV"] = lambda: oracle(squeezed if case.bench_oracle else image, *args)
+    if case.oracle is not None:
+        got = np.asarray(only_array(jitted(*device)))
+        want = np.asarray(case.oracle(image, *args)).reshape(got.shape)
+        np.testing.assert_allclose(got, want, rtol=0, atol=max(case.atol, 1e-5) * 10, err_msg=case.id)
+    times = interleaved(runs, rounds=10 if quick else 40, budget_s=1.0 if quick else 4.0)
+    reference = {"jaximg": runs["jaximg"]}
+    for peer, prepare in PEERS.get(case.op.__name__, {}).items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pair = interleaved(
+                {**reference, peer: prepare(image, args, dict(case.kwargs))},
+                rounds=3 if quick else 7,
+                budget_s=1.0 if quick else 4.0,
+            )
+        times[peer] = times["jaximg"] * pair[peer] / pair["jaximg"]
+    return times
+
+
+def _set_threads() -> None:
+    import torch
+
+    cv2.setNumThreads(THREADS)
+    torch.set_num_threads(THREADS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
