@@ -4,7 +4,9 @@ Borders carry numpy's names and default to "reflect", OpenCV's REFLECT_101. Ever
 `jax.vmap` and `jax.grad`, keeps the dtype, and does not retrace when a sigma, a threshold or a strength changes.
 """
 
+from jaximg.ops.canny import canny, soft_canny
 from jaximg.ops.denoise import dct_denoise, nl_means, tv_denoise
+from jaximg.ops.edges import dog, laplacian, log, prewitt, roberts, scharr, sobel
 from jaximg.ops.filters import box_blur, filter2d, gaussian_blur, sep_filter2d, unsharp_mask
 from jaximg.ops.rank import median_blur, rank_filter
 from jaximg.ops.smooth import bilateral_filter
@@ -12,13 +14,22 @@ from jaximg.ops.smooth import bilateral_filter
 __all__ = [
     "bilateral_filter",
     "box_blur",
+    "canny",
     "dct_denoise",
+    "dog",
     "filter2d",
     "gaussian_blur",
+    "laplacian",
+    "log",
     "median_blur",
     "nl_means",
+    "prewitt",
     "rank_filter",
+    "roberts",
+    "scharr",
     "sep_filter2d",
+    "sobel",
+    "soft_canny",
     "tv_denoise",
     "unsharp_mask",
 ]
