@@ -1,8 +1,9 @@
 """One row for each operator; every row buys every guarantee in test_ops.py, and a line in bench/ops.py."""
 
+from tests.cases_conceal import CASES as CONCEAL
 from tests.cases_denoise import CASES as DENOISE
 from tests.cases_edges import CASES as EDGES
 from tests.cases_filters import CASES as FILTERS
 from tests.op_case import OpCase
 
-CASES: list[OpCase] = [*DENOISE, *EDGES, *FILTERS]
+CASES: list[OpCase] = [*CONCEAL, *DENOISE, *EDGES, *FILTERS]

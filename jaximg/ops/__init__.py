@@ -4,7 +4,9 @@ Borders carry numpy's names and default to "reflect", OpenCV's REFLECT_101. Ever
 `jax.vmap` and `jax.grad`, keeps the dtype, and does not retrace when a sigma, a threshold or a strength changes.
 """
 
+from jaximg.ops.antialias import antialias
 from jaximg.ops.canny import canny, soft_canny
+from jaximg.ops.conceal import blur_region, pixelate
 from jaximg.ops.denoise import dct_denoise, nl_means, tv_denoise
 from jaximg.ops.edges import dog, laplacian, log, prewitt, roberts, scharr, sobel
 from jaximg.ops.filters import box_blur, filter2d, gaussian_blur, sep_filter2d, unsharp_mask
@@ -12,7 +14,9 @@ from jaximg.ops.rank import median_blur, rank_filter
 from jaximg.ops.smooth import bilateral_filter
 
 __all__ = [
+    "antialias",
     "bilateral_filter",
+    "blur_region",
     "box_blur",
     "canny",
     "dct_denoise",
@@ -23,6 +27,7 @@ __all__ = [
     "log",
     "median_blur",
     "nl_means",
+    "pixelate",
     "prewitt",
     "rank_filter",
     "roberts",
