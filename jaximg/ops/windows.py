@@ -302,18 +302,21 @@ def _row_of_taps(
 
 def _kernel_gradient(x: jax.Array, out: jax.Array, kernel_shape: Sequence[int]) -> jax.Array:
     """The sum over the image of `x` seen by each tap times `out`: (B or 1, kh, kw, C or 1)."""
-    shared = tuple(axis for axis in (0, 3) if kernel_shape[axis] == 1)
-    height, width = out.shape[1:3]
+    kept = [axis for axis in (0, 3) if kernel_shape[axis] > 1]
+    summed = [axis for axis in range(4) if axis not in kept]
     sum_dtype = wide(x.dtype)
+    weights = out.astype(sum_dtype)
 
-    def one(i: jax.Array, j: jax.Array) -> jax.Array:
-        window = lax.dynamic_slice(x, (0, i, j, 0), (x.shape[0], height, width, x.shape[3])).astype(sum_dtype)
-        columns = materialise((window * out.astype(sum_dtype)).sum(1, keepdims=True))  # keeps the vector lanes apart
-        return columns.sum((2, *shared), keepdims=True)
+    def tap(i: int | jax.Array, j: int | jax.Array) -> jax.Array:
+        window = lax.dynamic_slice(x, (0, i, j, 0), out.shape).astype(sum_dtype)
+        products = lax.dot_general(window, weights, ((summed, summed), (kept, kept)))
+        return products.reshape(kernel_shape[0], kernel_shape[3])
 
     kh, kw = kernel_shape[1:3]
-    index = jnp.arange(kh * kw)
-    taps = lax.map(lambda t: one(t // kw, t % kw), index)[:, :, 0, 0, :]
+    if kh * kw <= UNROLLED_TAPS:
+        taps = jnp.stack([tap(i, j) for i in range(kh) for j in range(kw)])
+    else:
+        taps = lax.map(lambda t: tap(t // kw, t % kw), jnp.arange(kh * kw))
     return jnp.moveaxis(taps, 0, 1).reshape(kernel_shape).astype(x.dtype)
 
 
