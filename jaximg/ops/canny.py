@@ -23,7 +23,7 @@ TAN = 13573
 """tan(22.5 degrees) in units of 2^-15, as OpenCV has it."""
 
 ROUNDS = 16
-"""Dilations between two looks at whether the hysteresis has come to rest."""
+"""Dilations between two looks at whether the hysteresis has come to rest; even."""
 
 
 def canny(image: Image, low: Scalar, high: Scalar, *, l2_gradient: bool = False) -> jax.Array:
@@ -149,49 +149,58 @@ def _hysteresis(level: jax.Array) -> jax.Array:
     touches 128 kB. Words meet their upper and lower neighbours once in `ROUNDS` rounds, which delays a path that
     crosses and loses nothing.
     """
-    weak, strong = (_pack(level > threshold) for threshold in (jnp.uint8(0), jnp.uint8(1)))
-    mask = windows.materialise(_widen(weak))
+    weak, strong = windows.apart(_pack)(level)
+    mask = windows.apart(_widen)(weak)
 
     def grow(state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         edges, _ = state
-        new, beyond = _widen(edges), _widen(_from_neighbour_words(edges))
-        for i in range(1, ROUNDS + 1):
-            new = _column_dilation(_row_dilation(new))
-            if i == 1:
-                new |= _row_dilation(beyond)
-            new &= lax.slice_in_dim(mask, i, mask.shape[2] - i, axis=2)
+        new, beyond = windows.apart(lambda e: (_widen(e), _widen(_from_neighbour_words(e))))(edges)
+        new = windows.apart(lambda new, mask, beyond: _dilate(_dilate(new, mask, 1, beyond), mask, 2))(
+            new, mask, beyond
+        )
+        for i in range(3, ROUNDS + 1, 2):  # two at a time: more would be computed over and over, fewer write more
+            new = windows.apart(lambda new, mask, i=i: _dilate(_dilate(new, mask, i), mask, i + 1))(new, mask)
         return new, jnp.any(new != edges)
 
     edges, _ = lax.while_loop(lambda state: state[1], grow, (strong, jnp.array(True)))
     return _unpack(edges, level.shape[1])
 
 
-def _pack(bits: jax.Array) -> jax.Array:
-    """`(B, H, W)` bool to `(B, ceil(H / 32), W)` uint32; bit b of a word is row 32 i + b."""
-    batch, height, width = bits.shape
+def _pack(level: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Two `(B, ceil(H / 32), W)` arrays of uint32, level >= 1 and level 2; bit b of a word is row 32 i + b."""
+    batch, height, width = level.shape
     words = -(-height // WORD)
-    rows = jnp.pad(bits, ((0, 0), (0, words * WORD - height), (0, 0))).reshape(batch, words, WORD, width)
-    # One slice a bit: XLA's CPU backend would fuse a reduction with the whole gradient before it, seven times slower.
-    return reduce(operator.or_, (rows[:, :, b].astype(jnp.uint32) << jnp.uint32(b) for b in range(WORD)))
+    rows = jnp.pad(level, ((0, 0), (0, words * WORD - height), (0, 0))).reshape(batch, words, WORD, width)
+    bits = ((rows > jnp.uint8(threshold)).astype(jnp.uint32) << _bit_numbers() for threshold in (0, 1))
+    weak, strong = (jnp.sum(b, 2, dtype=jnp.uint32) for b in bits)
+    return weak, strong
 
 
 def _unpack(words: jax.Array, height: int) -> jax.Array:
-    shifts = jnp.asarray(np.arange(WORD, dtype=np.uint32)[None, None, :, None])
-    bits = (words[:, :, None] >> shifts) & jnp.uint32(1)
+    bits = (words[:, :, None] >> _bit_numbers()) & jnp.uint32(1)
     return (bits != 0).reshape(words.shape[0], -1, words.shape[2])[:, :height]
+
+
+def _bit_numbers() -> jax.Array:
+    return jnp.asarray(np.arange(WORD, dtype=np.uint32)[None, None, :, None])
 
 
 def _widen(words: jax.Array) -> jax.Array:
     return jnp.pad(words, ((0, 0), (0, 0), (ROUNDS, ROUNDS)))
 
 
-def _row_dilation(words: jax.Array) -> jax.Array:
+def _dilate(words: jax.Array, mask: jax.Array, i: int, beyond: jax.Array | None = None) -> jax.Array:
+    """Round `i`: one pixel on within each word, under the mask; a column less at either end."""
+    words = _over_columns(words)
+    words = words | (words << jnp.uint32(1)) | (words >> jnp.uint32(1))
+    if beyond is not None:
+        words |= _over_columns(beyond)
+    return words & lax.slice_in_dim(mask, i, mask.shape[2] - i, axis=2)
+
+
+def _over_columns(words: jax.Array) -> jax.Array:
     width = words.shape[2] - 2
     return reduce(operator.or_, (lax.slice_in_dim(words, j, j + width, axis=2) for j in range(3)))
-
-
-def _column_dilation(words: jax.Array) -> jax.Array:
-    return words | (words << jnp.uint32(1)) | (words >> jnp.uint32(1))
 
 
 def _from_neighbour_words(words: jax.Array) -> jax.Array:
@@ -199,7 +208,7 @@ def _from_neighbour_words(words: jax.Array) -> jax.Array:
     last = jnp.uint32(WORD - 1)
     above = jnp.pad(words[:, :-1] >> last, ((0, 0), (1, 0), (0, 0)))
     below = jnp.pad(words[:, 1:] << last, ((0, 0), (0, 1), (0, 0)))
-    return windows.materialise(above | below)
+    return above | below
 
 
 # --- the soft one ----------------------------------------------------------------------------------------------------
