@@ -287,7 +287,7 @@ def test_a_mask_of_another_size_is_refused(capsys, tmp_path):
     a, m = png(tmp_path / "a.png"), png(tmp_path / "m.png", np.zeros((5, 7, 1), np.uint8))
     code, _, err = run(capsys, "correct", a, "--mask", m)
     assert code == 1
-    assert "the mask is 7x5, the picture 80x64 pixels" in err
+    assert "m.png: the mask is 7 x 5 pixels, the picture 80 x 64" in err
 
 
 def test_a_missing_mask_is_one_line(capsys, tmp_path):
@@ -409,7 +409,7 @@ def test_op_help_shows_the_operators_arguments_and_the_scale(capsys):
     code, out, _ = run(capsys, "op", "gaussian_blur", "--help")
     assert code == 0
     assert "--sigma FLOAT" in out
-    assert "{reflect,symmetric,edge,constant,wrap}" in out
+    assert "--border {reflect,symmetric,edge,constant,wrap}" in out
     assert "[0, 1]" in out
 
 
@@ -447,6 +447,28 @@ def test_op_shows_signed_results_around_middle_grey(capsys, tmp_path):
     a = png(tmp_path / "a.png", scene(1))
     run(capsys, "op", "filter2d", a, tmp_path / "b.png", "--kernel", "-1 0 1; -2 0 2; -1 0 1")
     assert 100 < read(tmp_path / "b.png").mean() < 155
+
+
+def test_op_fills_in_what_is_white_in_a_mask_file(capsys, tmp_path):
+    mask = np.zeros((*HW, 1), np.uint8)
+    mask[20:28, 30:40] = 255
+    a, m = png(tmp_path / "a.png"), png(tmp_path / "m.png", mask)
+    assert run(capsys, "op", "inpaint_harmonic", a, tmp_path / "b.png", "--mask", m)[0] == 0
+    changed = (read(tmp_path / "b.png") != read(a)).any(-1)
+    assert changed[20:28, 30:40].mean() > 0.9
+    assert not changed[mask[:, :, 0] == 0].any()
+
+
+def test_op_says_what_is_missing_when_a_file_is_not_there(capsys, tmp_path):
+    code, _, err = run(capsys, "op", "inpaint_harmonic", png(tmp_path / "a.png"), "-", "--mask", tmp_path / "m.png")
+    assert code == 2
+    assert "m.png: neither a file that can be read nor numbers" in err
+
+
+def test_op_resizes(capsys, tmp_path):
+    a = png(tmp_path / "a.png")
+    assert run(capsys, "op", "resize", a, tmp_path / "b.png", "--size", "32", "40")[0] == 0
+    assert read(tmp_path / "b.png").shape == (32, 40, 3)
 
 
 def test_op_writes_exact_numbers(capsys, tmp_path):

@@ -67,7 +67,7 @@ def offences(path: Path, names: list[str]) -> list[str]:
 def allowed(room: str, place: str, name: list[str]) -> bool:
     if name[0] != "jaximg":
         return name[0] in EVERYWHERE or bool({room, place} & set(SOME.get(name[0], ())))
-    if room == "__init__" or name[1] in (room, "__version__"):
+    if room == "__init__" or name[1:2] in ([], [room], ["__version__"]):
         return True
     return LEVEL.get(name[1], len(LAYERS)) < LEVEL[room]
 

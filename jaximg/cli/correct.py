@@ -1,6 +1,5 @@
 """`jaximg correct`: find what is wrong with pictures and repair it."""
 
-import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,11 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, arg
 
 from jaximg.cli import paths, show
-from jaximg.cli.parse import Flag, Usage, parse
+from jaximg.cli.parse import Failure, Flag, Usage, parse
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from jaximg.correct import Report, Step
     from jaximg.io import Picture
 
@@ -71,27 +68,32 @@ def main(argv: Sequence[str]) -> int:
 
 def _worker(options: Options) -> Callable[[paths.Job], str]:
     """Loads what all pictures need, then answers with the function that corrects one."""
+    import numpy as np
+
     from jaximg import correct, io
 
     only = _names(options.only, correct.STEPS)
     limit = {} if options.max_pixels is None else {"max_pixels": options.max_pixels}
-    known = None if options.mask is None else _known(options.mask, limit)
+    if options.mask is not None and not options.mask.is_file():
+        raise Failure(f"{options.mask}: no such file to take as a mask")
 
     def work(job: paths.Job) -> str:
         start = time.perf_counter()
         paths.refuse_existing([job.target, job.compare] if options.compare else [job.target], options.overwrite)
         before = io.read(job.source.path, **limit)
-        if known is not None and known.shape[:2] != before.pixels.shape[:2]:
-            raise ValueError(f"the mask is {_size(known)}, the picture {_size(before.pixels)} pixels")
+        known = None if options.mask is None else io.read_mask(options.mask, before.pixels.shape, **limit)
         report = correct.diagnose(before)
         steps = correct.plan(report, mask=known, only=only)
         pixels = correct.correct(before.pixels, mask=known, report=report, strength=options.strength, only=only)
-        after = dataclasses.replace(before, pixels=_host(pixels))
+        after = before.replace(pixels=np.asarray(pixels))
         job.target.parent.mkdir(parents=True, exist_ok=True)
         io.write(job.target, after, overwrite=options.overwrite)
         if options.compare:
             io.write(job.compare, _compared(before, after), overwrite=options.overwrite)
-        return "\n".join(_told(job, report, steps, time.perf_counter() - start, options.report))
+        told = [*before.notes, *(_in_full(report, steps) if options.report else [])]
+        done = ", ".join(step.name for step in steps) or "nothing to correct"
+        head = f"{job.source.path} -> {job.target}  {done}  {time.perf_counter() - start:.1f} s"
+        return "\n    ".join([head, *told])
 
     return work
 
@@ -104,33 +106,13 @@ def _names(text: str, allowed: Sequence[str]) -> tuple[str, ...] | None:
     return names or None
 
 
-def _known(mask: Path, limit: dict[str, int]) -> "np.ndarray":
-    from jaximg import io
-
-    with show.file(mask):
-        return io.read_mask(mask, **limit)
-
-
-def _size(array: "np.ndarray") -> str:
-    return f"{array.shape[1]}x{array.shape[0]}"
-
-
-def _host(pixels: object) -> "np.ndarray":
-    import numpy as np
-
-    return np.asarray(pixels)
-
-
 def _compared(before: "Picture", after: "Picture") -> "Picture":
     from jaximg import report
 
     pair = [report.on_white(picture.pixels, picture.alpha) for picture in (before, after)]
-    return dataclasses.replace(before, pixels=report.grid(pair, columns=2), alpha=None, bits=8)
+    return before.replace(pixels=report.grid(pair, columns=2), alpha=None, bits=8)
 
 
-def _told(job: paths.Job, report: "Report", steps: "Sequence[Step]", seconds: float, in_full: bool) -> Iterator[str]:
-    done = ", ".join(step.name for step in steps) or "nothing to correct"
-    yield f"{job.source.path} -> {job.target}  {done}  {seconds:.1f} s"
-    if in_full:
-        yield from (f"    {line}" for line in str(report).splitlines())
-        yield from (f"    {step.name}: {step.why}" for step in steps)
+def _in_full(report: "Report", steps: "Sequence[Step]") -> Iterator[str]:
+    yield from str(report).splitlines()
+    yield from (f"{step.name}: {step.why}" for step in steps)

@@ -92,8 +92,8 @@ def _run(signature: "Signature", argv: Sequence[str]) -> int:
         paths.refuse_existing([Path(options.out)], options.overwrite)
     with show.file(options.input):
         picture = io.read(options.input)
-    picture = dataclasses.replace(picture, pixels=_grey(picture.pixels)) if options.gray else picture
-    read = partial(_second, channels=picture.pixels.shape[2])
+    picture = picture.replace(pixels=_grey(picture.pixels)) if options.gray else picture
+    read = partial(_second, picture.pixels.shape, templates="template" in vars(options))
     try:
         answer = signature.call(picture.pixels, vars(options), seed=getattr(options, "seed", 0), read=read)
     except (TypeError, ValueError) as error:
@@ -131,13 +131,15 @@ def _with_scale(doc: str) -> str:
     return f"{summary}\n\n{SCALE}\n{rest}"
 
 
-def _second(path: Path, *, channels: int) -> "np.ndarray":
-    """A second picture (a template, a kernel), with as many channels as the first where that can be had."""
+def _second(shape: tuple[int, ...], name: str, path: Path, *, templates: bool) -> "np.ndarray":
+    """A second picture. A mask, unless it is a template's, has the picture's size, white where there is work to do."""
     from jaximg import io
 
     with show.file(path):
+        if name == "mask" and not templates:
+            return io.read_mask(path, shape)
         pixels = io.read(path).pixels
-    return _grey(pixels) if channels == 1 else pixels
+    return _grey(pixels) if shape[2] == 1 or name == "kernel" else pixels
 
 
 def _grey(pixels: "np.ndarray") -> "np.ndarray":

@@ -1,14 +1,10 @@
 """Which files a command reads and which it writes: nothing here opens one."""
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jaximg.cli.parse import Failure, Usage
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
-"""What counts as a picture in a folder. A file that is named outright is tried whatever it is called."""
 
 
 @dataclass(frozen=True)
@@ -65,25 +61,14 @@ def sources(inputs: Sequence[Path], *, recursive: bool, skip: Path | None = None
 
 
 def _folder(folder: Path, recursive: bool, skip: Path | None) -> list[Source]:
-    found = [Source(path, path.relative_to(folder)) for path in sorted(_pictures(folder, recursive, skip))]
-    if found:
-        return found
+    from jaximg.io import find_images
+
+    old = skip.resolve() if skip is not None and skip.is_dir() and skip.resolve() != folder.resolve() else None
+    pictures = [path for path in find_images(folder, recursive=recursive) if old not in path.resolve().parents]
+    if pictures:
+        return [Source(path, path.relative_to(folder)) for path in pictures]
     hint = "" if recursive else "; --recursive looks into its folders"
-    return [Source(folder, Path(), trouble=f"no picture in this folder ({' '.join(SUFFIXES)}){hint}")]
-
-
-def _pictures(folder: Path, recursive: bool, skip: Path | None) -> Iterator[Path]:
-    for root, folders, names in os.walk(folder):
-        here = Path(root)
-        inner = [name for name in folders if not name.startswith(".") and not _same(here / name, skip)]
-        folders[:] = inner if recursive else []
-        for name in names:
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
-                yield here / name
-
-
-def _same(path: Path, other: Path | None) -> bool:
-    return other is not None and path.resolve() == other.resolve()
+    return [Source(folder, Path(), trouble=f"no picture in this folder{hint}")]
 
 
 def jobs(inputs: Sequence[Path], output: Path | None, found: Iterable[Source]) -> list[Job]:
@@ -117,21 +102,31 @@ def jobs(inputs: Sequence[Path], output: Path | None, found: Iterable[Source]) -
 
 def check_output(inputs: Sequence[Path], output: Path | None) -> None:
     """Raises Usage where the output's kind doesn't fit the inputs: a file for one file, a folder otherwise."""
+    from jaximg.io.writing import FORMATS
+
     if output is None or output.is_dir():
         return
-    if output.suffix and (len(inputs) > 1 or inputs[0].is_dir()):
+    one = len(inputs) == 1 and not inputs[0].is_dir()
+    if not one and (output.is_file() or output.suffix.lower() in FORMATS):
         raise Usage(f"{output} is a file; several pictures need a folder to go to")
-    if output.exists() and not output.suffix:
-        raise Usage(f"{output} is a file without a suffix: a suffix says which format to write")
+    if one and (output.is_file() or output.suffix) and output.suffix.lower() not in FORMATS:
+        raise Usage(f"{output}: its suffix says which format to write; choose one of {' '.join(FORMATS)}")
 
 
 def _target(source: Source, inputs: Sequence[Path], output: Path | None) -> Path:
+    """Where a result goes; one that came in a format that is read but not written becomes PNG."""
+    from jaximg.io.writing import FORMATS
+
+    if output is not None and output.suffix.lower() in FORMATS and not output.is_dir():
+        return output
     if output is not None:
-        return output if output.suffix and not output.is_dir() else output / source.within
-    if source.path in inputs:
-        return source.path.with_name(f"{source.path.stem}-corrected{source.path.suffix}")
-    folder = source.path.parents[len(source.within.parts) - 1].resolve()
-    return folder.with_name(f"{folder.name}-corrected") / source.within
+        place = output / source.within
+    elif source.path in inputs:
+        place = source.path.with_stem(f"{source.path.stem}-corrected")
+    else:
+        folder = source.path.parents[len(source.within.parts) - 1].resolve()
+        place = folder.with_name(f"{folder.name}-corrected") / source.within
+    return place if place.suffix.lower() in FORMATS else place.with_suffix(".png")
 
 
 def _free(path: Path, taken: set[str], *hints: str) -> Path:

@@ -146,5 +146,5 @@ def _write_pictures(
         target = path.with_name(f"{path.stem}-{name}{path.suffix}") if name else path
         same = source.alpha is not None and source.alpha.shape[:2] == array.shape[:2]
         alpha = source.alpha if same else None
-        io.write(target, dataclasses.replace(source, pixels=visible(array, show), alpha=alpha), overwrite=overwrite)
+        io.write(target, source.replace(pixels=visible(array, show), alpha=alpha), overwrite=overwrite)
         yield str(target)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import inspect
-import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -18,7 +17,9 @@ from tyro.conf import arg
 from jaximg.cli.parse import Usage
 
 NUMBERS = "FILE|NUMBERS"
-Read = Callable[[Path], np.ndarray]
+MASK = "a picture of the same size, white where the operator shall work"
+Read = Callable[[str, Path], np.ndarray]
+"""Reads the picture file that an option names: `read(option, path)`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Signature:
             option = _option(hint)
             if option is None and parameter.default is inspect.Parameter.empty:
                 return None
+            if parameter.name == "mask" and "template" not in hints:
+                option = Annotated[option, arg(metavar="FILE", help=MASK, help_behavior_hint="")]
             if option is not None:
                 fields.append((parameter.name, option, _default(parameter)))
                 if _is_array(hint):
@@ -85,8 +88,7 @@ class Signature:
 
     def _argument(self, name: str, value: Any, read: Read) -> Any:
         if name in self.arrays and isinstance(value, str):
-            known = name == "mask" and "known" in described(self.function, name)
-            value = array(name, value, (lambda path: 1 - read(path)) if known else read, size=self.arrays[name])
+            value = array(name, value, read, size=self.arrays[name])
         return value[0] if isinstance(value, tuple) and len(value) == 1 else value
 
 
@@ -106,14 +108,14 @@ def array(name: str, text: str, read: Read, *, size: bool = False) -> Any:
       Usage: neither a file nor numbers.
 
     Example:
-      >>> array("kernel", "0 1; 1 0", Path).tolist()
+      >>> array("kernel", "0 1; 1 0", read=None).tolist()
       [[0.0, 1.0], [1.0, 0.0]]
-      >>> array("size_or_element", "3 5", Path, size=True)
+      >>> array("size_or_element", "3 5", read=None, size=True)
       (3, 5)
     """
     path = Path(text)
     if path.is_file() and path.suffix not in (".npy", ".txt", ".csv"):
-        return read(path)
+        return read(name, path)
     try:
         if path.suffix == ".npy":
             return np.load(path, allow_pickle=False).astype(np.float32)
@@ -132,13 +134,6 @@ def _numbers(text: str, size: bool) -> Any:
     return np.array(rows if len(rows) > 1 else rows[0], np.float32)
 
 
-def described(function: Callable[..., Any], name: str) -> str:
-    """What a function's docstring says of one argument; empty if nothing."""
-    doc = inspect.getdoc(function) or ""
-    found = re.search(rf"^ +{name}: (.*?)(?=^ *\w+:|^$|\Z)", doc, re.DOTALL | re.MULTILINE)
-    return found[1] if found else ""
-
-
 def _default(parameter: inspect.Parameter) -> Any:
     if parameter.default is inspect.Parameter.empty:
         return dataclasses.MISSING
@@ -148,25 +143,26 @@ def _default(parameter: inspect.Parameter) -> Any:
 def _option(hint: Any) -> Any:
     """The type that the command line reads for a parameter's annotation; None if there is none."""
     members = _members(hint)
-    none = type(None) in members
-    members = [member for member in members if member is not type(None)]
-    kind = _kind(members)
-    return None if kind is None else kind | None if none else kind
+    kind, metavar = _kind([member for member in members if member is not type(None)])
+    if kind is None:
+        return None
+    optional = kind | None if type(None) in members else kind
+    return Annotated[optional, arg(metavar=metavar, help_behavior_hint="")] if metavar else optional
 
 
-def _kind(members: list[Any]) -> Any:
+def _kind(members: list[Any]) -> tuple[Any, str | None]:
     literals = [member for member in members if typing.get_origin(member) is typing.Literal]
     if literals:
-        return reduce(or_, literals)
+        return reduce(or_, literals), None
     if float in members:
-        return float
+        return float, None
     if any(_is_ndarray(member) for member in members):
-        return Annotated[str, arg(metavar=NUMBERS)]
+        return str, NUMBERS
     tuples = [member for member in members if typing.get_origin(member) is tuple]
     if tuples and (int in members or Ellipsis in typing.get_args(tuples[0])):
-        return Annotated[tuple[int, ...], arg(metavar="N [N]")]
+        return tuple[int, ...], "N [N]"
     plain = [member for member in (*tuples, bool, int, str) if member in members]
-    return plain[0] if plain else None
+    return (plain[0] if plain else None), None
 
 
 def _members(hint: Any) -> list[Any]:
