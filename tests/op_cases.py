@@ -4,6 +4,8 @@ from tests.cases_conceal import CASES as CONCEAL
 from tests.cases_denoise import CASES as DENOISE
 from tests.cases_edges import CASES as EDGES
 from tests.cases_filters import CASES as FILTERS
+from tests.cases_inpaint import CASES as INPAINT
+from tests.cases_warp import CASES as WARP
 from tests.op_case import OpCase
 
-CASES: list[OpCase] = [*CONCEAL, *DENOISE, *EDGES, *FILTERS]
+CASES: list[OpCase] = [*CONCEAL, *DENOISE, *EDGES, *FILTERS, *INPAINT, *WARP]

@@ -10,8 +10,11 @@ from jaximg.ops.conceal import blur_region, pixelate
 from jaximg.ops.denoise import dct_denoise, nl_means, tv_denoise
 from jaximg.ops.edges import dog, laplacian, log, prewitt, roberts, scharr, sobel
 from jaximg.ops.filters import box_blur, filter2d, gaussian_blur, sep_filter2d, unsharp_mask
+from jaximg.ops.inpaint import inpaint_biharmonic, inpaint_harmonic
 from jaximg.ops.rank import median_blur, rank_filter
+from jaximg.ops.resize import resize
 from jaximg.ops.smooth import bilateral_filter
+from jaximg.ops.warp import remap, rotate, rotation_matrix, warp_affine, warp_perspective
 
 __all__ = [
     "antialias",
@@ -23,6 +26,8 @@ __all__ = [
     "dog",
     "filter2d",
     "gaussian_blur",
+    "inpaint_biharmonic",
+    "inpaint_harmonic",
     "laplacian",
     "log",
     "median_blur",
@@ -30,11 +35,17 @@ __all__ = [
     "pixelate",
     "prewitt",
     "rank_filter",
+    "remap",
+    "resize",
     "roberts",
+    "rotate",
+    "rotation_matrix",
     "scharr",
     "sep_filter2d",
     "sobel",
     "soft_canny",
     "tv_denoise",
     "unsharp_mask",
+    "warp_affine",
+    "warp_perspective",
 ]
