@@ -405,6 +405,16 @@ def test_op_lists_operators_with_a_line_each(capsys):
     assert all(len(line.split(maxsplit=1)) == 2 for line in out.splitlines())
 
 
+def test_every_operator_on_images_has_a_command_line(capsys):
+    from tests.test_api import FUNCTIONS, ON_IMAGES, OURS
+
+    for name in FUNCTIONS:
+        if name in ON_IMAGES or name not in OURS:
+            code, out, err = run(capsys, "op", name, "--help")
+            assert (code, err) == (0, ""), name
+            assert out.startswith(f"usage: jaximg op {name} ")
+
+
 def test_op_help_shows_the_operators_arguments_and_the_scale(capsys):
     code, out, _ = run(capsys, "op", "gaussian_blur", "--help")
     assert code == 0

@@ -40,11 +40,13 @@ class Signature:
 
     @classmethod
     def of(cls, function: Callable[..., Any]) -> "Signature | None":
-        """Reads a function's signature; None where the command line has no way to say an argument it needs."""
+        """Reads a signature; None where its first argument is no image, or the command line can't say one it needs."""
         parameters = list(inspect.signature(function).parameters.values())
         hints = typing.get_type_hints(function)
         keyed = bool(parameters) and parameters[0].name == "key"
-        _, *rest = parameters[1:] if keyed else parameters
+        first, *rest = parameters[1:] if keyed else parameters
+        if not _is_array(hints.get(first.name)):
+            return None
         fields, arrays = [], {}
         for parameter in rest:
             hint = hints.get(parameter.name, Any)
@@ -146,8 +148,9 @@ def _option(hint: Any) -> Any:
     kind, metavar = _kind([member for member in members if member is not type(None)])
     if kind is None:
         return None
-    optional = kind | None if type(None) in members else kind
-    return Annotated[optional, arg(metavar=metavar, help_behavior_hint="")] if metavar else optional
+    if type(None) in members:
+        return Annotated[kind | None, arg(metavar=metavar or kind.__name__.upper(), help_behavior_hint="")]
+    return Annotated[kind, arg(metavar=metavar)] if metavar else kind
 
 
 def _kind(members: list[Any]) -> tuple[Any, str | None]:
