@@ -1,0 +1,137 @@
+"""The 8 x 8 cosine transform of JPEG, and its standard quantisation tables."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaximg.ops import windows
+from jaximg.typing import Image, check_image
+
+BLOCK = 8
+
+LUMA = np.array(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ],
+    np.int32,
+)
+"""Quantisation steps of luma at quality 50, vertical frequency first, on the 8-bit scale."""
+
+CHROMA = np.full((8, 8), 99, np.int32)
+"""Quantisation steps of chroma at quality 50."""
+CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
+
+
+def jpeg_tables(quality: int) -> tuple[np.ndarray, np.ndarray]:
+    """The quantisation tables that libjpeg writes at `quality`.
+
+        table = clip(floor((base * s + 50) / 100), 1, 255),  s = 5000 // q below 50, 200 - 2 q from there
+
+    Args:
+      quality: 1 to 100, a Python integer.
+
+    Returns:
+      `(luma, chroma)`, `(8, 8)` int32 each, vertical frequency first, on the 8-bit scale.
+
+    Raises:
+      ValueError: quality outside 1..100.
+
+    Example:
+      >>> jpeg_tables(50)[0][0, :3].tolist(), jpeg_tables(90)[0][0, :3].tolist()
+      ([16, 11, 10], [3, 2, 2])
+
+    References:
+      ITU-T T.81, Annex K.1; libjpeg, `jpeg_quality_scaling`.
+    """
+    if not 1 <= quality <= 100:
+        raise ValueError(f"quality={quality}; JPEG's runs from 1 to 100")
+    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+    luma, chroma = (np.clip((base * scale + 50) // 100, 1, 255).astype(np.int32) for base in (LUMA, CHROMA))
+    return luma, chroma
+
+
+def dct_matrix() -> np.ndarray:
+    """The orthonormal cosine basis, `(8, 8)`: row k is the k-th cosine.
+
+    Example:
+      >>> bool(np.allclose(dct_matrix() @ dct_matrix().T, np.eye(8)))
+      True
+    """
+    k, n = np.mgrid[:BLOCK, :BLOCK]
+    basis = np.cos(np.pi * (2 * n + 1) * k / (2 * BLOCK)) * np.sqrt(2 / BLOCK)
+    basis[0] /= np.sqrt(2)
+    return basis
+
+
+def block_dct(image: Image) -> jax.Array:
+    """Cosine transform of every 8 x 8 block, in place: JPEG's, orthonormal.
+
+        X[u, v] = sum_yx D[u, y] D[v, x] x[y, x],  D[k, n] = sqrt(2 / 8) cos(pi (2 n + 1) k / 16), D[0] / sqrt(2)
+
+    Args:
+      image: `(..., H, W, C)` floating point, any range; H and W multiples of 8.
+
+    Returns:
+      `(..., H, W, C)`: the coefficient of frequency (u, v) of a block stands where its pixel (u, v) stood.
+
+    Raises:
+      TypeError: an image that is not floating point.
+      ValueError: no channel axis, or a side that is no multiple of 8.
+
+    Example:
+      >>> block_dct(jnp.ones((8, 8, 1)))[0, 0, 0].round(4).item()
+      8.0
+
+    References:
+      ITU-T T.81, A.3.3. `scipy.fft.dctn(..., norm="ortho")` of each block.
+    """
+    return _transform(image, dct_matrix())
+
+
+def block_idct(coefficients: Image) -> jax.Array:
+    """The pixels from the cosine transform of every 8 x 8 block: the inverse, and the adjoint, of `block_dct`.
+
+        x[y, x] = sum_uv D[u, y] D[v, x] X[u, v]
+
+    Args:
+      coefficients: `(..., H, W, C)` as `block_dct` gives them; H and W multiples of 8.
+
+    Returns:
+      `(..., H, W, C)` in the coefficients' dtype.
+
+    Raises:
+      TypeError: coefficients that are not floating point.
+      ValueError: no channel axis, or a side that is no multiple of 8.
+
+    Example:
+      >>> block_idct(jnp.zeros((8, 8, 1)).at[0, 0, 0].set(8.0))[3, 4, 0].round(4).item()
+      1.0
+
+    References:
+      ITU-T T.81, A.3.3. `scipy.fft.idctn(..., norm="ortho")` of each block.
+    """
+    return _transform(coefficients, dct_matrix().T, name="coefficients")
+
+
+def _transform(image: Image, basis: np.ndarray, name: str = "image") -> jax.Array:
+    image = check_image(image, name=name)
+    if image.shape[-3] % BLOCK or image.shape[-2] % BLOCK:
+        raise ValueError(
+            f"{name} has shape {image.shape}; height and width must be multiples of {BLOCK}: jnp.pad it, mode='edge'"
+        )
+    return _jitted_transform(image, jnp.asarray(basis, windows.wide(image.dtype)))
+
+
+@jax.jit
+def _jitted_transform(image: jax.Array, basis: jax.Array) -> jax.Array:
+    height, width, channels = image.shape[-3:]
+    blocks = image.astype(basis.dtype).reshape(-1, height // BLOCK, BLOCK, width // BLOCK, BLOCK, channels)
+    out = jnp.einsum("uy,nhywxc,vx->nhuwvc", basis, blocks, basis, precision="highest")
+    return out.reshape(image.shape).astype(image.dtype)
