@@ -13,6 +13,7 @@ from jaximg.ops.filters import box_blur, filter2d, gaussian_blur, sep_filter2d, 
 from jaximg.ops.inpaint import inpaint_biharmonic, inpaint_harmonic
 from jaximg.ops.rank import median_blur, rank_filter
 from jaximg.ops.resize import resize
+from jaximg.ops.sharding import sharded
 from jaximg.ops.smooth import bilateral_filter
 from jaximg.ops.warp import remap, rotate, rotation_matrix, warp_affine, warp_perspective
 
@@ -42,6 +43,7 @@ __all__ = [
     "rotation_matrix",
     "scharr",
     "sep_filter2d",
+    "sharded",
     "sobel",
     "soft_canny",
     "tv_denoise",

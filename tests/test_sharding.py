@@ -1,0 +1,73 @@
+"""One image on eight virtual devices equals the same image on one; the process has its own device count."""
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import os
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+os.environ["JAX_PLATFORMS"] = "cpu"
+from functools import partial
+import jax, jax.numpy as jnp, numpy as np
+from jaximg import ops
+
+def chain(x):
+    edges = ops.sobel(ops.gaussian_blur(x, 1.5, radius=6, border="edge"), 1, 0, border="symmetric")
+    return ops.median_blur(ops.unsharp_mask(edges, 1.0, radius=4), 5)
+
+rng = np.random.default_rng(0)
+meshes = [jax.make_mesh((8,), ("rows",)), jax.make_mesh((4, 2), ("rows", "columns")), jax.make_mesh((1, 8), ("a", "b"))]
+cases = [
+    (partial(ops.gaussian_blur, sigma=1.0), 4),
+    (partial(ops.filter2d, kernel=jnp.asarray(rng.standard_normal((3, 5)), jnp.float32), border="constant"), 2),
+    (partial(ops.box_blur, size=9, border="edge"), 4),
+    (chain, 6 + 1 + 4 + 2),
+]
+for shape in [(256, 240, 1), (2, 251, 243, 3)]:
+    image = jnp.asarray(rng.random(shape), jnp.float32)
+    for mesh in meshes:
+        for function, halo in cases:
+            whole, split = jax.jit(function), jax.jit(ops.sharded(function, mesh, halo=halo))
+            np.testing.assert_allclose(split(image), whole(image), atol=2e-6)
+blur = cases[0][0]
+small = jnp.asarray(rng.random((40, 24, 1)), jnp.float32)
+split = ops.sharded(blur, meshes[0], halo=4)
+np.testing.assert_allclose(split(small), blur(small), atol=1e-6)  # blocks of 5 rows: the halo spans two devices
+want = jax.grad(lambda x: jnp.sum(jnp.square(blur(x))))(small)
+np.testing.assert_allclose(jax.grad(lambda x: jnp.sum(jnp.square(split(x))))(small), want, atol=1e-5)
+text = jax.jit(split).lower(small).compile().as_text()
+assert "all-gather" not in text and "collective-permute" in text
+try:
+    split(small[:8])
+except ValueError as error:
+    assert "devices" in str(error)
+else:
+    raise AssertionError("a block wider than the image was accepted")
+print("equal")
+"""
+
+
+def test_eight_devices_equal_one_borders_and_gradient_included():
+    run = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=300, check=False)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert run.stdout.strip() == "equal"
+
+
+def test_a_halo_of_a_pipeline_is_a_sum(rng):
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    from jaximg import ops
+
+    mesh = jax.make_mesh((2,), ("rows",))
+    image = jnp.asarray(rng.random((64, 20, 1)), jnp.float32)
+
+    def twice(x):
+        return ops.box_blur(ops.box_blur(x, 5), 9)
+
+    np.testing.assert_allclose(ops.sharded(twice, mesh, halo=6)(image), twice(image), atol=1e-6)
+    with pytest.raises(AssertionError):
+        np.testing.assert_allclose(ops.sharded(twice, mesh, halo=2)(image), twice(image), atol=1e-6)
