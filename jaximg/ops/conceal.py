@@ -30,6 +30,10 @@ def pixelate(image: Image, size: int | tuple[int, int], *, mask: Mask | None = N
     Example:
       >>> pixelate(jnp.arange(4.0).reshape(1, 4, 1), (1, 2))[0, :, 0].tolist()
       [0.5, 0.5, 2.5, 2.5]
+
+    References:
+      S. Hill, Z. Zhou, L. Saul and H. Shacham, On the (in)effectiveness of mosaicing and blurring as tools for document
+      redaction, PoPETs 2016: what is short and in a known font can be read back from either.
     """
     image = check_image(image)
     height, width = check_size(size, "size")
@@ -65,6 +69,10 @@ def blur_region(
       >>> x = jnp.zeros((8, 8, 1)).at[4, 4].set(1.0)
       >>> bool((blur_region(x, 2.0, mask=jnp.ones((8, 8, 1))) == x).all())
       True
+
+    References:
+      S. Hill, Z. Zhou, L. Saul and H. Shacham, On the (in)effectiveness of mosaicing and blurring as tools for document
+      redaction, PoPETs 2016: what is short and in a known font can be read back from either.
     """
     image = check_image(image)
     return _conceal(image, gaussian_blur(image, sigma, radius=radius, border=border), mask)

@@ -76,6 +76,42 @@ def rank_filter(image: Image, size: int | tuple[int, int], rank: int, *, border:
     return _rank(image, height, width, rank % (height * width), border)
 
 
+def percentile_filter(
+    image: Image, size: int | tuple[int, int], percentile: float, *, border: Border = "edge"
+) -> jax.Array:
+    """The value below which a percentage of the window lies: 0 is erosion, 50 the median, 100 dilation.
+
+        out = sort(window)[min(floor(n * percentile / 100), n - 1)],  n = height * width
+
+    Args:
+      image: `(..., H, W, C)` floating point, any range.
+      size: window in pixels, odd, at most 15; one int or `(height, width)`, static.
+      percentile: 0 to 100, static; a negative one counts from 100.
+      border: "reflect", "symmetric", "edge", "constant" (zero) or "wrap".
+
+    Returns:
+      `(..., H, W, C)`, the image's dtype; every value is one of the window's. The gradient goes to the pixel chosen.
+
+    Raises:
+      TypeError: an image that is not floating point, or a size that is not a static integer.
+      ValueError: no channel axis, a size that is even, below 1 or above 15, or a percentile outside -100 to 100.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> percentile_filter(jnp.array([1.0, 9.0, 2.0, 3.0, 4.0]).reshape(1, 5, 1), (1, 3), 0)[0, :, 0].tolist()
+      [1.0, 1.0, 2.0, 2.0, 3.0]
+
+    References:
+      SciPy, `scipy.ndimage.percentile_filter`.
+    """
+    if not -100 <= percentile <= 100:
+        raise ValueError(f"percentile={percentile}; it lies between 0 and 100, or -100 and 0 to count from the largest")
+    height, width = check_size(size, "size", odd=True)
+    count = height * width
+    share = percentile + 100 if percentile < 0 else percentile
+    return rank_filter(image, size, min(int(count * share / 100), count - 1), border=border)
+
+
 @partial(jax.jit, static_argnums=(1, 2, 3, 4))
 def _rank(image: jax.Array, height: int, width: int, rank: int, border: Border) -> jax.Array:
     if (height, width, rank) == (3, 3, 4):
