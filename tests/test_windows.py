@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jaximg.ops import windows
+from jaximg.ops import primitives, windows
 from jaximg.typing import BORDERS
 
 
@@ -71,7 +71,7 @@ def test_kernels_beyond_the_unrolled_size_give_the_same_values_and_gradients(rng
         return jax.value_and_grad(lambda x, k: jnp.sum(jnp.square(windows.correlate_valid(x, k))), (0, 1))(x, k)
 
     unrolled = values(x, k)
-    monkeypatch.setattr(windows, "UNROLLED_TAPS", 1)
+    monkeypatch.setattr(primitives, "UNROLLED_TAPS", 1)
     jax.clear_caches()
     for a, b in zip(jax.tree.leaves(values(x, k)), jax.tree.leaves(unrolled), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5)
