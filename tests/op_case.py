@@ -1,12 +1,18 @@
 """What one row of the operator table says, and the pictures that rows are tried on."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import jax
 import numpy as np
 
 Args = Callable[[np.random.Generator, tuple[int, int, int]], tuple]
+
+
+KEY = jax.random.key(0)
+"""What random operators get first."""
 
 
 def no_args(rng: np.random.Generator, shape: tuple[int, int, int]) -> tuple:
@@ -76,5 +82,10 @@ class OpCase:
     def id(self) -> str:
         return self.op.__name__ + (f"-{self.label}" if self.label else "")
 
+    @property
+    def keyed(self) -> bool:
+        return next(iter(inspect.signature(self.op).parameters)) == "key"
+
     def __call__(self, image: Any, *args: Any, **overrides: Any) -> Any:
-        return self.op(image, *args, **{**self.kwargs, **overrides})
+        key = (KEY,) if self.keyed else ()
+        return self.op(*key, image, *args, **{**self.kwargs, **overrides})

@@ -1,11 +1,13 @@
 """One row for each operator; every row buys every guarantee in test_ops.py, and a line in bench/ops.py."""
 
+from tests.cases_color import CASES as COLOR
 from tests.cases_conceal import CASES as CONCEAL
 from tests.cases_denoise import CASES as DENOISE
 from tests.cases_edges import CASES as EDGES
 from tests.cases_filters import CASES as FILTERS
 from tests.cases_inpaint import CASES as INPAINT
+from tests.cases_smooth import CASES as SMOOTH
 from tests.cases_warp import CASES as WARP
 from tests.op_case import OpCase
 
-CASES: list[OpCase] = [*CONCEAL, *DENOISE, *EDGES, *FILTERS, *INPAINT, *WARP]
+CASES: list[OpCase] = [*COLOR, *CONCEAL, *DENOISE, *EDGES, *FILTERS, *INPAINT, *WARP, *SMOOTH]

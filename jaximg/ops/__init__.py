@@ -4,41 +4,108 @@ Borders carry numpy's names and default to "reflect", OpenCV's REFLECT_101. Ever
 `jax.vmap` and `jax.grad`, keeps the dtype, and does not retrace when a sigma, a threshold or a strength changes.
 """
 
+from jaximg.ops.adjust import (
+    adjust_brightness,
+    adjust_contrast,
+    adjust_gamma,
+    adjust_hue,
+    adjust_saturation,
+    hsl_to_rgb,
+    hsv_to_rgb,
+    solarize,
+)
 from jaximg.ops.antialias import antialias
 from jaximg.ops.canny import canny, soft_canny
+from jaximg.ops.color import (
+    lab_to_rgb,
+    linear_to_rgb,
+    rgb_to_grayscale,
+    rgb_to_hsl,
+    rgb_to_hsv,
+    rgb_to_lab,
+    rgb_to_linear,
+    rgb_to_ycbcr,
+    ycbcr_to_rgb,
+)
 from jaximg.ops.conceal import blur_region, pixelate
+from jaximg.ops.dct import block_dct, block_idct
 from jaximg.ops.denoise import dct_denoise, nl_means, tv_denoise
+from jaximg.ops.dtypes import to_float, to_uint8, to_uint16
 from jaximg.ops.edges import dog, laplacian, log, prewitt, roberts, scharr, sobel
 from jaximg.ops.filters import box_blur, filter2d, gaussian_blur, sep_filter2d, unsharp_mask
 from jaximg.ops.inpaint import inpaint_biharmonic, inpaint_harmonic
-from jaximg.ops.rank import median_blur, rank_filter
+from jaximg.ops.layout import (
+    center_crop,
+    depth_to_space,
+    extract_patches,
+    flip_left_right,
+    flip_up_down,
+    pad_to_size,
+    random_crop,
+    random_flip_left_right,
+    random_flip_up_down,
+    rot90,
+    space_to_depth,
+)
+from jaximg.ops.rank import median_blur, percentile_filter, rank_filter
 from jaximg.ops.resize import resize
 from jaximg.ops.sharding import sharded
-from jaximg.ops.smooth import bilateral_filter
+from jaximg.ops.smooth import anisotropic_diffusion, bilateral_filter, guided_filter, joint_bilateral_filter
 from jaximg.ops.warp import remap, rotate, rotation_matrix, warp_affine, warp_perspective
 
 __all__ = [
+    "adjust_brightness",
+    "adjust_contrast",
+    "adjust_gamma",
+    "adjust_hue",
+    "adjust_saturation",
+    "anisotropic_diffusion",
     "antialias",
     "bilateral_filter",
+    "block_dct",
+    "block_idct",
     "blur_region",
     "box_blur",
     "canny",
+    "center_crop",
     "dct_denoise",
+    "depth_to_space",
     "dog",
+    "extract_patches",
     "filter2d",
+    "flip_left_right",
+    "flip_up_down",
     "gaussian_blur",
+    "guided_filter",
+    "hsl_to_rgb",
+    "hsv_to_rgb",
     "inpaint_biharmonic",
     "inpaint_harmonic",
+    "joint_bilateral_filter",
+    "lab_to_rgb",
     "laplacian",
+    "linear_to_rgb",
     "log",
     "median_blur",
     "nl_means",
+    "pad_to_size",
+    "percentile_filter",
     "pixelate",
     "prewitt",
+    "random_crop",
+    "random_flip_left_right",
+    "random_flip_up_down",
     "rank_filter",
     "remap",
     "resize",
+    "rgb_to_grayscale",
+    "rgb_to_hsl",
+    "rgb_to_hsv",
+    "rgb_to_lab",
+    "rgb_to_linear",
+    "rgb_to_ycbcr",
     "roberts",
+    "rot90",
     "rotate",
     "rotation_matrix",
     "scharr",
@@ -46,8 +113,14 @@ __all__ = [
     "sharded",
     "sobel",
     "soft_canny",
+    "solarize",
+    "space_to_depth",
+    "to_float",
+    "to_uint16",
+    "to_uint8",
     "tv_denoise",
     "unsharp_mask",
     "warp_affine",
     "warp_perspective",
+    "ycbcr_to_rgb",
 ]

@@ -95,13 +95,13 @@ def block_dct(image: Image) -> jax.Array:
     return _transform(image, dct_matrix())
 
 
-def block_idct(coefficients: Image) -> jax.Array:
+def block_idct(image: Image) -> jax.Array:
     """The pixels from the cosine transform of every 8 x 8 block: the inverse, and the adjoint, of `block_dct`.
 
         x[y, x] = sum_uv D[u, y] D[v, x] X[u, v]
 
     Args:
-      coefficients: `(..., H, W, C)` as `block_dct` gives them; H and W multiples of 8.
+      image: the coefficients, `(..., H, W, C)` as `block_dct` gives them; H and W multiples of 8.
 
     Returns:
       `(..., H, W, C)` in the coefficients' dtype.
@@ -117,14 +117,14 @@ def block_idct(coefficients: Image) -> jax.Array:
     References:
       ITU-T T.81, A.3.3. `scipy.fft.idctn(..., norm="ortho")` of each block.
     """
-    return _transform(coefficients, dct_matrix().T, name="coefficients")
+    return _transform(image, dct_matrix().T)
 
 
-def _transform(image: Image, basis: np.ndarray, name: str = "image") -> jax.Array:
-    image = check_image(image, name=name)
+def _transform(image: Image, basis: np.ndarray) -> jax.Array:
+    image = check_image(image)
     if image.shape[-3] % BLOCK or image.shape[-2] % BLOCK:
         raise ValueError(
-            f"{name} has shape {image.shape}; height and width must be multiples of {BLOCK}: jnp.pad it, mode='edge'"
+            f"image has shape {image.shape}; height and width must be multiples of {BLOCK}: jnp.pad it, mode='edge'"
         )
     return _jitted_transform(image, jnp.asarray(basis, windows.wide(image.dtype)))
 
