@@ -13,6 +13,7 @@ from PIL import Image
 
 from jaximg.cli import COMMANDS, main, paths
 from jaximg.cli.parse import Usage
+from jaximg.cli.results import visible
 from tests.op_case import unit
 
 ORIENTATION = 274
@@ -457,6 +458,19 @@ def test_op_shows_signed_results_around_middle_grey(capsys, tmp_path):
     a = png(tmp_path / "a.png", scene(1))
     run(capsys, "op", "filter2d", a, tmp_path / "b.png", "--kernel", "-1 0 1; -2 0 2; -1 0 1")
     assert 100 < read(tmp_path / "b.png").mean() < 155
+
+
+def test_whole_numbers_become_colours_and_equal_ones_the_same():
+    out = visible(np.array([[[0], [1], [2], [1]]], np.int32))
+    assert out.shape == (1, 4, 3)
+    assert not out[0, 0].any()
+    assert (out[0, 1] == out[0, 3]).all()
+    assert np.abs(out[0, 1] - out[0, 2]).max() > 0.3
+
+
+def test_what_exceeds_one_is_stretched_and_a_little_overshoot_is_cut():
+    assert visible(np.array([[[0.0], [5.0], [10.0]]]))[0, :, 0].tolist() == [0.0, 0.5, 1.0]
+    assert visible(np.array([[[-0.01], [0.5], [1.01]]]))[0, :, 0].tolist() == [0.0, 0.5, 1.0]
 
 
 def test_op_fills_in_what_is_white_in_a_mask_file(capsys, tmp_path):

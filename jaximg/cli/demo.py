@@ -49,7 +49,7 @@ class Damage:
 
     name: str
     text: str
-    spoil: "Callable[[jax.Array, jax.Array], Any]"
+    spoil: "Callable[[jax.Array, np.ndarray], Any]"
     masked: bool = False
 
 

@@ -56,7 +56,7 @@ class Signature:
             if parameter.name == "mask" and "template" not in hints:
                 option = Annotated[option, arg(metavar="FILE", help=MASK, help_behavior_hint="")]
             if option is not None:
-                fields.append((parameter.name, option, _default(parameter)))
+                fields.append((parameter.name, option, _default(parameter, tuple[int, ...] in _members(option))))
                 if _is_array(hint):
                     arrays[parameter.name] = int in _members(hint)
         return cls(function, tuple(fields), arrays, keyed)
@@ -136,10 +136,10 @@ def _numbers(text: str, size: bool) -> Any:
     return np.array(rows if len(rows) > 1 else rows[0], np.float32)
 
 
-def _default(parameter: inspect.Parameter) -> Any:
+def _default(parameter: inspect.Parameter, pair: bool) -> Any:
     if parameter.default is inspect.Parameter.empty:
         return dataclasses.MISSING
-    return parameter.default
+    return (parameter.default,) if pair and isinstance(parameter.default, int) else parameter.default
 
 
 def _option(hint: Any) -> Any:
