@@ -59,7 +59,7 @@ def _warp(op, peer, args, method: str, atol: float) -> OpCase:
 
 def _resize(method: str, flag: int, factor: float, *, bench: bool = True) -> OpCase:
     def size(shape: tuple[int, ...]) -> tuple[int, int]:
-        return round(shape[0] * factor), round(shape[1] * factor)
+        return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
 
     return OpCase(
         ops.resize,
@@ -114,7 +114,7 @@ CASES = [
         ops.resize,
         _pil,
         "PIL",
-        args=lambda rng, shape: ((round(shape[0] * 0.37), round(shape[1] * 0.37)),),
+        args=lambda rng, shape: ((max(1, round(shape[0] * 0.37)), max(1, round(shape[1] * 0.37))),),
         kwargs={"antialias": True},
         linear=True,
         same_size=False,
