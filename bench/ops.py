@@ -27,6 +27,7 @@ def main() -> int:
     """Times every row that has a size."""
     arguments = parser(__doc__)
     arguments.add_argument("--only", help="rows whose name contains this")
+    arguments.add_argument("--opencv", action="store_true", help="against OpenCV alone")
     options = arguments.parse_args()
     _set_threads()
     cases = [c for c in CASES if c.bench_hw is not None and (options.only or "") in c.id]
@@ -34,7 +35,7 @@ def main() -> int:
     ratios: dict[str, list[float]] = defaultdict(list)
     for case in cases:
         for shape in _shapes(case):
-            times = _time(case, shape, quick=options.quick)
+            times = _time(case, shape, quick=options.quick, peers=not options.opencv)
             ours = times.pop("jaximg")
             for peer, theirs in times.items():
                 group = f"{peer} (serial)" if case.serial else peer
@@ -63,7 +64,7 @@ def _shapes(case: OpCase) -> list[tuple[int, int, int]]:
     return [shapes[c] for c in case.channels if c in shapes]
 
 
-def _time(case: OpCase, shape: tuple[int, int, int], *, quick: bool) -> dict[str, float]:
+def _time(case: OpCase, shape: tuple[int, int, int], *, quick: bool, peers: bool) -> dict[str, float]:
     rng = np.random.default_rng(0)
     image, args = case.image(rng, shape), case.args(rng, shape)
     call, arrays = bind(case, args)
@@ -77,10 +78,10 @@ def _time(case: OpCase, shape: tuple[int, int, int], *, quick: bool) -> dict[str
     if case.oracle is not None:
         got = np.asarray(only_array(jitted(*device)))
         want = np.asarray(case.oracle(image, *args)).reshape(got.shape)
-        np.testing.assert_allclose(got, want, rtol=0, atol=max(case.atol, 1e-5) * 10, err_msg=case.id)
+        _demand_equal(case, np.abs(got - want))
     times = interleaved(runs, rounds=10 if quick else 40, budget_s=1.0 if quick else 4.0)
     reference = {"jaximg": runs["jaximg"]}
-    for peer, prepare in PEERS.get(case.op.__name__, {}).items():
+    for peer, prepare in PEERS.get(case.op.__name__, {}).items() if peers else ():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             pair = interleaved(
@@ -90,6 +91,13 @@ def _time(case: OpCase, shape: tuple[int, int, int], *, quick: bool) -> dict[str
             )
         times[peer] = times["jaximg"] * pair[peer] / pair["jaximg"]
     return times
+
+
+def _demand_equal(case: OpCase, error: np.ndarray) -> None:
+    """A megapixel's coordinates have fewer digits than a test picture's: a warp may be off by more, at few pixels."""
+    limit = max(case.atol, 1e-5)
+    if error.mean() > limit or error.max() > 100 * limit:
+        raise AssertionError(f"{case.id}: differs from its oracle by {error.max():.2g}, {error.mean():.2g} in the mean")
 
 
 def _set_threads() -> None:
