@@ -54,8 +54,8 @@ def visible(array: np.ndarray, show: Show = "auto") -> np.ndarray:
       array: `(H, W, 1 or 3)`, any dtype.
       show: "clip" cuts at 0 and 1; "stretch" maps the smallest value to black and the largest to white; "signed" maps
         0 to middle grey; "labels" gives each whole number a colour. "auto" takes labels for whole numbers, signed
-        where a good part lies below 0, stretch where a good part lies above 1, and clip otherwise. Samples of 8 and 16 bits are what they
-        are.
+        where a good part lies below 0, stretch where a good part lies above 1, and clip otherwise. Samples of 8 and
+        16 bits are what they are.
 
     Returns:
       `(H, W, 1 or 3)` float32.
