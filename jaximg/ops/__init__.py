@@ -29,6 +29,7 @@ from jaximg.ops.color import (
 )
 from jaximg.ops.conceal import blur_region, pixelate
 from jaximg.ops.dct import block_dct, block_idct
+from jaximg.ops.deconvolve import richardson_lucy, wiener
 from jaximg.ops.denoise import dct_denoise, nl_means, tv_denoise
 from jaximg.ops.dtypes import to_float, to_uint8, to_uint16
 from jaximg.ops.edges import dog, laplacian, log, prewitt, roberts, scharr, sobel
@@ -47,6 +48,18 @@ from jaximg.ops.layout import (
     rot90,
     space_to_depth,
 )
+from jaximg.ops.morphology import (
+    black_hat,
+    closing,
+    dilate,
+    erode,
+    hit_or_miss,
+    morphological_gradient,
+    opening,
+    soft_dilate,
+    soft_erode,
+    top_hat,
+)
 from jaximg.ops.rank import median_blur, percentile_filter, rank_filter
 from jaximg.ops.resize import resize
 from jaximg.ops.sharding import sharded
@@ -62,21 +75,26 @@ __all__ = [
     "anisotropic_diffusion",
     "antialias",
     "bilateral_filter",
+    "black_hat",
     "block_dct",
     "block_idct",
     "blur_region",
     "box_blur",
     "canny",
     "center_crop",
+    "closing",
     "dct_denoise",
     "depth_to_space",
+    "dilate",
     "dog",
+    "erode",
     "extract_patches",
     "filter2d",
     "flip_left_right",
     "flip_up_down",
     "gaussian_blur",
     "guided_filter",
+    "hit_or_miss",
     "hsl_to_rgb",
     "hsv_to_rgb",
     "inpaint_biharmonic",
@@ -87,7 +105,9 @@ __all__ = [
     "linear_to_rgb",
     "log",
     "median_blur",
+    "morphological_gradient",
     "nl_means",
+    "opening",
     "pad_to_size",
     "percentile_filter",
     "pixelate",
@@ -104,6 +124,7 @@ __all__ = [
     "rgb_to_lab",
     "rgb_to_linear",
     "rgb_to_ycbcr",
+    "richardson_lucy",
     "roberts",
     "rot90",
     "rotate",
@@ -113,14 +134,18 @@ __all__ = [
     "sharded",
     "sobel",
     "soft_canny",
+    "soft_dilate",
+    "soft_erode",
     "solarize",
     "space_to_depth",
     "to_float",
     "to_uint16",
     "to_uint8",
+    "top_hat",
     "tv_denoise",
     "unsharp_mask",
     "warp_affine",
     "warp_perspective",
+    "wiener",
     "ycbcr_to_rgb",
 ]
