@@ -7,9 +7,22 @@ from tests.cases_denoise import CASES as DENOISE
 from tests.cases_edges import CASES as EDGES
 from tests.cases_filters import CASES as FILTERS
 from tests.cases_inpaint import CASES as INPAINT
+from tests.cases_match import CASES as MATCH
 from tests.cases_morphology import CASES as MORPHOLOGY
 from tests.cases_smooth import CASES as SMOOTH
 from tests.cases_warp import CASES as WARP
 from tests.op_case import OpCase
 
-CASES: list[OpCase] = [*COLOR, *CONCEAL, *DECONVOLVE, *DENOISE, *EDGES, *FILTERS, *INPAINT, *MORPHOLOGY, *WARP, *SMOOTH]
+CASES: list[OpCase] = [
+    *COLOR,
+    *CONCEAL,
+    *DECONVOLVE,
+    *DENOISE,
+    *EDGES,
+    *FILTERS,
+    *INPAINT,
+    *MATCH,
+    *MORPHOLOGY,
+    *SMOOTH,
+    *WARP,
+]

@@ -31,7 +31,7 @@ from jaximg.ops.conceal import blur_region, pixelate
 from jaximg.ops.dct import block_dct, block_idct
 from jaximg.ops.deconvolve import richardson_lucy, wiener
 from jaximg.ops.denoise import dct_denoise, nl_means, tv_denoise
-from jaximg.ops.dtypes import to_float, to_uint8, to_uint16
+from jaximg.ops.dtypes import to_float, to_uint16, to_uint8
 from jaximg.ops.edges import dog, laplacian, log, prewitt, roberts, scharr, sobel
 from jaximg.ops.filters import box_blur, filter2d, gaussian_blur, sep_filter2d, unsharp_mask
 from jaximg.ops.inpaint import inpaint_biharmonic, inpaint_harmonic
@@ -48,6 +48,7 @@ from jaximg.ops.layout import (
     rot90,
     space_to_depth,
 )
+from jaximg.ops.match import match_template
 from jaximg.ops.morphology import (
     black_hat,
     closing,
@@ -104,6 +105,7 @@ __all__ = [
     "laplacian",
     "linear_to_rgb",
     "log",
+    "match_template",
     "median_blur",
     "morphological_gradient",
     "nl_means",
