@@ -229,7 +229,8 @@ def test_an_empty_folder_is_said_and_code_1(capsys, tmp_path):
 def test_siblings_of_one_stem_keep_their_suffixes_and_comparisons_apart(capsys, tmp_path):
     png(tmp_path / "in" / "a.png")
     png(tmp_path / "in" / "a.jpg")
-    assert run(capsys, "correct", tmp_path / "in", "-o", tmp_path / "out", "--compare")[0] == 0
+    code, _, err = run(capsys, "correct", tmp_path / "in", "-o", tmp_path / "out", "--compare")
+    assert (code, err) == (0, "")
     assert files(tmp_path / "out") == ["a-compare-jpg.png", "a-compare.png", "a.jpg", "a.png"] or files(
         tmp_path / "out"
     ) == ["a-compare-png.png", "a-compare.png", "a.jpg", "a.png"]

@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from jaximg.correct import Report
     from jaximg.io import Picture
 
-HEAD = ("picture", "size", "noise", "sure", "JPEG", "sure", "scratched", "sure", "missing", "sure")
+HEAD = ("picture", "size", "noise", "JPEG", "scratched", "missing", "impulses")
+SHARES = ("scratches", "missing", "impulses")
+"""The findings of a report that are masks."""
 
 
 @dataclass(frozen=True)
 class Options:
     """Say what is wrong with pictures, changing nothing.
 
-    Noise is its standard deviation in 8-bit steps, JPEG its quality setting, scratched and missing are shares of the
-    picture; each with how sure the finding is.
+    Noise is its standard deviation in 8-bit steps, JPEG its quality setting, scratched, missing and impulses (salt and
+    pepper) are shares of the picture; each with how sure the finding is, - where it is none.
 
     Attributes:
       inputs: pictures, or folders of them.
@@ -82,28 +84,21 @@ def _findings(report: "Report") -> dict[str, Any]:
         "noise_confidence": float(report.noise_confidence),
         "jpeg_quality": report.jpeg_quality,
         "jpeg_confidence": float(report.jpeg_confidence),
-        "scratched_share": float(report.scratches.mean()),
-        "scratches_confidence": float(report.scratches_confidence),
-        "missing_share": float(report.missing.mean()),
-        "missing_confidence": float(report.missing_confidence),
+        **{f"{name}_share": float(getattr(report, name).mean()) for name in SHARES},
+        **{f"{name}_confidence": float(getattr(report, f"{name}_confidence")) for name in SHARES},
     }
 
 
 def _row(facts: dict[str, Any]) -> list[str]:
-    quality = facts["jpeg_quality"]
     return [
         facts["picture"],
         f"{facts['width']}x{facts['height']}",
-        f"{255 * facts['noise_sigma']:.1f}",
-        _sure(facts["noise_confidence"]),
-        "-" if quality is None else f"{quality}",
-        _sure(facts["jpeg_confidence"]),
-        f"{100 * facts['scratched_share']:.2f}%",
-        _sure(facts["scratches_confidence"]),
-        f"{100 * facts['missing_share']:.2f}%",
-        _sure(facts["missing_confidence"]),
+        _cell(255 * facts["noise_sigma"], facts["noise_confidence"], ".1f"),
+        _cell(facts["jpeg_quality"], facts["jpeg_confidence"], "d"),
+        *(_cell(facts[f"{name}_share"], facts[f"{name}_confidence"], ".2%") for name in SHARES),
     ]
 
 
-def _sure(confidence: float) -> str:
-    return f"{round(100 * confidence)}%"
+def _cell(finding: float | None, confidence: float, how: str) -> str:
+    percent = round(100 * confidence)
+    return "-" if not finding or not percent else f"{finding:{how}} ({percent}%)"

@@ -108,7 +108,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """
     texts = [[printable(cell) for cell in row] for row in (head, *rows)]
     widths = [max(map(cell_len, column)) for column in zip(*texts, strict=True)]
-    right = [all(cell[-1:] in "0123456789%-" for cell in column[1:]) for column in zip(*texts, strict=True)]
+    right = [all(cell[-1:] in "0123456789%)-" for cell in column[1:]) for column in zip(*texts, strict=True)]
     for row in texts:
         spaces = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
         columns = zip(row, spaces, right, strict=True)
