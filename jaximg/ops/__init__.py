@@ -31,7 +31,7 @@ from jaximg.ops.conceal import blur_region, pixelate
 from jaximg.ops.dct import block_dct, block_idct
 from jaximg.ops.deconvolve import richardson_lucy, wiener
 from jaximg.ops.denoise import dct_denoise, nl_means, tv_denoise
-from jaximg.ops.dtypes import to_float, to_uint16, to_uint8
+from jaximg.ops.dtypes import to_float, to_uint8, to_uint16
 from jaximg.ops.edges import dog, laplacian, log, prewitt, roberts, scharr, sobel
 from jaximg.ops.filters import box_blur, filter2d, gaussian_blur, sep_filter2d, unsharp_mask
 from jaximg.ops.inpaint import inpaint_biharmonic, inpaint_harmonic
@@ -141,8 +141,8 @@ __all__ = [
     "solarize",
     "space_to_depth",
     "to_float",
-    "to_uint16",
     "to_uint8",
+    "to_uint16",
     "top_hat",
     "tv_denoise",
     "unsharp_mask",

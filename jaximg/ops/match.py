@@ -1,0 +1,194 @@
+"""Template matching: how well a small picture fits at every place of a large one."""
+
+from functools import partial
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaximg.ops import windows
+from jaximg.ops.correlation import correlate_template, window_moments
+from jaximg.typing import Image, Mask, check_choice, check_image, check_mask
+
+Mode = Literal["sqdiff", "sqdiff_normed", "ccorr", "ccorr_normed", "ccoeff", "ccoeff_normed"]
+MODES: tuple[Mode, ...] = ("sqdiff", "sqdiff_normed", "ccorr", "ccorr_normed", "ccoeff", "ccoeff_normed")
+
+FLAT = 3e-6
+"""A masked window with less than this share of the picture's mean energy a pixel counts as flat: below is rounding."""
+
+
+def match_template(
+    image: Image, template: Image, *, mode: Mode = "ccoeff_normed", mask: Mask | None = None
+) -> jax.Array:
+    r"""Compares a template with every window of an image, OpenCV's `matchTemplate`.
+
+    The sum is `filter2d`'s, `sum_ij w_ij I(x + i, y + j)`, with a template `T` for weights; all channels are added up.
+    With `I` the window, `I' = I - mean(I)` and `T' = T - mean(T)`, channel by channel:
+
+        ccorr           sum I T                ccorr_normed    sum I T / sqrt(sum I^2 sum T^2)
+        sqdiff          sum (I - T)^2          sqdiff_normed   sum (I - T)^2 / sqrt(sum I^2 sum T^2), at most 1
+        ccoeff          sum I' T'              ccoeff_normed   sum I' T' / sqrt(sum I'^2 sum T'^2), in [-1, 1]
+
+    Where a window is flat (for "ccoeff_normed") or black, the normalised scores are OpenCV's: 0, and 1 for
+    "sqdiff_normed"; a flat template scores 1 everywhere in "ccoeff_normed". With a mask `m`, every product is weighted
+    by `m^2` and the means by `m`, as OpenCV has it, but flat windows score as without one, where OpenCV says NaN, and
+    "sqdiff_normed" may pass 1.
+
+    Differentiable in image, template and mask; where a score is one of those constants its gradient is zero. Small
+    templates are summed directly, others through the FFT; the error follows the picture's contrast, about 1e-6 of the
+    score's scale.
+
+    Args:
+      image: `(..., H, W, C)` floating point, any range.
+      template: `(..., h, w, C)`, no larger than the image; batch axes broadcast against the image's, so several
+        templates are compared at once.
+      mode: one of the six above. The best match is the minimum of the "sqdiff" modes, the maximum of the others.
+      mask: `(..., h, w)` or `(..., h, w, 1 or C)`, 1 where the template's pixel counts, 0 where it is unknown; weights
+        between are allowed.
+
+    Returns:
+      `(..., H - h + 1, W - w + 1, 1)` scores in the image's dtype; entry (y, x) is the window whose first pixel is
+      (y, x).
+
+    Raises:
+      TypeError: an image or template that is not floating point.
+      ValueError: a template larger than the image, other channels, an unknown mode, or a mask that doesn't fit.
+
+    Example:
+      >>> x = jnp.arange(20.0).reshape(4, 5, 1) ** 2
+      >>> jnp.unravel_index(match_template(x, x[1:3, 2:4]).argmax(), (3, 4))
+      (Array(1, dtype=int32), Array(2, dtype=int32))
+
+    References:
+      OpenCV, `cv::matchTemplate`. Lewis, Fast normalized cross-correlation, 1995.
+    """
+    image = check_image(image)
+    template = check_image(template, name="template", channels=image.shape[-1])
+    check_choice(mode, MODES, "mode")
+    if template.shape[-3] > image.shape[-3] or template.shape[-2] > image.shape[-2]:
+        raise ValueError(
+            f"the template, {template.shape}, is larger than the image, {image.shape}: crop it or pad those"
+        )
+    if mask is None:
+        return _match(image, template.astype(image.dtype), mode)
+    return _match_masked(image, template.astype(image.dtype), check_mask(mask, template).astype(image.dtype), mode)
+
+
+def _same_rank(*arrays: jax.Array) -> list[jax.Array]:
+    rank = max(a.ndim for a in arrays)
+    dtype = windows.wide(arrays[0].dtype)
+    return [a.astype(dtype).reshape(*[1] * (rank - a.ndim), *a.shape) for a in arrays]
+
+
+def _mean(image: jax.Array, weight: jax.Array | float = 1.0, total: jax.Array | float | None = None) -> jax.Array:
+    """Mean over height and width, channel by channel; rows first, which keeps the rounding small."""
+    total = image.shape[-3] * image.shape[-2] if total is None else total
+    return _sum(image * weight) / total
+
+
+def _sum(image: jax.Array) -> jax.Array:
+    return windows.materialise(image.sum(-2, keepdims=True)).sum(-3, keepdims=True)
+
+
+def _channels(scores: jax.Array) -> jax.Array:
+    return scores.sum(-1, keepdims=True)
+
+
+@partial(jax.jit, static_argnames="mode")
+def _match(image: jax.Array, template: jax.Array, mode: Mode) -> jax.Array:
+    dtype, pixels = image.dtype, template.shape[-3] * template.shape[-2]
+    image, template = _same_rank(image, template)
+    mean = _mean(template)
+    shape = template - mean
+    shape = shape - _mean(shape)  # what rounding left
+    score = correlate_template(image, shape, total=True)
+    if mode == "ccoeff":
+        return score.astype(dtype)
+    total, deviation = window_moments(image, template.shape[-3], template.shape[-2])
+    if mode == "sqdiff" or mode == "sqdiff_normed":
+        gap = total / pixels - mean
+        score = _channels(deviation) + pixels * _channels(gap * gap) - 2 * score + _channels(_sum(shape * shape))
+        score = jnp.maximum(score, 0)
+    elif mode != "ccoeff_normed":
+        score = score + _channels(total * mean)
+    if not mode.endswith("normed"):
+        return score.astype(dtype)
+    energy = _channels(deviation + total * total / pixels)
+    if mode == "ccoeff_normed":
+        template_energy = _channels(_sum(shape * shape))
+        score = _normalised(score, _channels(deviation), energy, template_energy, 0.0)
+        flat_template = template_energy < float(jnp.finfo(jnp.float64).eps) * pixels
+        return jnp.where(flat_template, 1.0, score).astype(dtype)
+    template_energy = _channels(_sum(template * template))
+    return _normalised(score, energy, energy, template_energy, float(mode == "sqdiff_normed")).astype(dtype)
+
+
+def _normalised(
+    score: jax.Array, energy: jax.Array, brightness: jax.Array, template_energy: jax.Array, default: float
+) -> jax.Array:
+    """OpenCV's rules: no energy, no score; an excess of up to an eighth is rounding; what is beyond has no meaning."""
+    flat = energy <= jnp.minimum(0.5, 10 * float(jnp.finfo(jnp.float32).eps) * brightness)
+    bound = _root(jnp.where(flat, 0, energy) * template_energy)
+    ratio = score / jnp.where(bound == 0, 1, bound)
+    size = jnp.abs(score)
+    nearly = jnp.where(size < 1.125 * bound, jnp.sign(lax.stop_gradient(score)), default)
+    return jnp.where(size < bound, ratio, nearly)
+
+
+def _root(x: jax.Array) -> jax.Array:
+    """Square root whose derivative at 0 is 0."""
+    positive = x > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1)), 0)
+
+
+@partial(jax.jit, static_argnames="mode")
+def _match_masked(image: jax.Array, template: jax.Array, mask: jax.Array, mode: Mode) -> jax.Array:
+    dtype = image.dtype
+    image, template, mask = _same_rank(image, template, mask)
+    mask = jnp.broadcast_to(mask, (*mask.shape[:-1], image.shape[-1]))
+    square = mask * mask
+    count, weight = _sum(mask), _sum(square)
+    if mode.startswith("ccoeff"):
+        return _masked_ccoeff(image, template, mask, square, count, mode).astype(dtype)
+    score = correlate_template(image, square * template, total=True)
+    if mode == "ccorr":
+        return score.astype(dtype)
+    energy = correlate_template(image * image, square, total=True)
+    template_energy = _channels(_sum(square * template * template))
+    if mode.startswith("sqdiff"):
+        score = jnp.maximum(energy - 2 * score + template_energy, 0)
+    if mode == "sqdiff":
+        return score.astype(dtype)
+    least = FLAT * _channels(weight * lax.stop_gradient(_mean(image * image)))
+    return _over(score, energy, least, template_energy, float(mode == "sqdiff_normed")).astype(dtype)
+
+
+def _masked_ccoeff(
+    image: jax.Array, template: jax.Array, mask: jax.Array, square: jax.Array, count: jax.Array, mode: Mode
+) -> jax.Array:
+    """One kernel gives `sum m^2 (I - mean_m I) (T - mean_m T)`; the window's own energy takes three more."""
+    known = jnp.where(count == 0, 1, count)
+    shape = template - _sum(mask * template) / known
+    shape = shape - _sum(mask * shape) / known
+    kernel = square * shape
+    kernel = kernel - mask * (_sum(kernel) / known)
+    score = correlate_template(image, kernel, total=True)
+    if mode == "ccoeff":
+        return score
+    image = image - lax.stop_gradient(_mean(image))
+    mean = correlate_template(image, mask, total=False) / known
+    cross = correlate_template(image, square, total=False)
+    energy = _channels(mean * (mean * _sum(square) - 2 * cross))
+    energy = energy + correlate_template(image * image, square, total=True)
+    least = FLAT * _channels(_sum(square) * lax.stop_gradient(_mean(image * image)))
+    template_energy = _channels(_sum(square * shape * shape))
+    flat_template = template_energy < float(jnp.finfo(jnp.float64).eps) * _channels(_sum(square))
+    return jnp.where(flat_template, 1.0, _over(score, energy, least, template_energy, 0.0))
+
+
+def _over(
+    score: jax.Array, energy: jax.Array, least: jax.Array, template_energy: jax.Array, default: float
+) -> jax.Array:
+    bound = _root(jnp.where(energy <= least, 0, energy) * template_energy)
+    return jnp.where(bound == 0, default, score / jnp.where(bound == 0, 1, bound))
