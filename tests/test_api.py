@@ -1,6 +1,7 @@
 """What every public operator owes its users: annotations, a whole docstring, an order of arguments, a row."""
 
 import inspect
+import re
 import typing
 
 import pytest
@@ -24,8 +25,12 @@ def parameters(name: str) -> list[inspect.Parameter]:
     return list(inspect.signature(getattr(ops, name)).parameters.values())
 
 
+def natural(name: str) -> list:
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+
+
 def test_the_public_list_is_sorted_and_names_what_exists():
-    assert list(ops.__all__) == sorted(set(ops.__all__), key=str)
+    assert list(ops.__all__) == sorted(set(ops.__all__), key=natural)
     assert all(hasattr(ops, name) for name in ops.__all__)
 
 
