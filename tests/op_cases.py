@@ -4,6 +4,7 @@ from tests.cases_color import CASES as COLOR
 from tests.cases_conceal import CASES as CONCEAL
 from tests.cases_deconvolve import CASES as DECONVOLVE
 from tests.cases_denoise import CASES as DENOISE
+from tests.cases_distance import CASES as DISTANCE
 from tests.cases_edges import CASES as EDGES
 from tests.cases_filters import CASES as FILTERS
 from tests.cases_inpaint import CASES as INPAINT
@@ -18,6 +19,7 @@ CASES: list[OpCase] = [
     *CONCEAL,
     *DECONVOLVE,
     *DENOISE,
+    *DISTANCE,
     *EDGES,
     *FILTERS,
     *INPAINT,

@@ -31,6 +31,7 @@ from jaximg.ops.conceal import blur_region, pixelate
 from jaximg.ops.dct import block_dct, block_idct
 from jaximg.ops.deconvolve import richardson_lucy, wiener
 from jaximg.ops.denoise import dct_denoise, nl_means, tv_denoise
+from jaximg.ops.distance import distance_transform, soft_distance_transform
 from jaximg.ops.dtypes import to_float, to_uint8, to_uint16
 from jaximg.ops.edges import dog, laplacian, log, prewitt, roberts, scharr, sobel
 from jaximg.ops.filters import box_blur, filter2d, gaussian_blur, sep_filter2d, unsharp_mask
@@ -87,6 +88,7 @@ __all__ = [
     "dct_denoise",
     "depth_to_space",
     "dilate",
+    "distance_transform",
     "dog",
     "erode",
     "extract_patches",
@@ -137,12 +139,13 @@ __all__ = [
     "sobel",
     "soft_canny",
     "soft_dilate",
+    "soft_distance_transform",
     "soft_erode",
     "solarize",
     "space_to_depth",
     "to_float",
-    "to_uint8",
     "to_uint16",
+    "to_uint8",
     "top_hat",
     "tv_denoise",
     "unsharp_mask",
