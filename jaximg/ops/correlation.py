@@ -114,8 +114,8 @@ def _tiling(height: int, width: int, h: int, w: int) -> tuple[tuple[int, int], t
     return best
 
 
-CACHED = 300_000
-PER_TILE = 20_000
+CACHED = 150_000
+PER_TILE = 8_000
 """In pixels: an FFT of so many costs twice as much a pixel as a small one, and a tile as much as so many. Measured."""
 
 

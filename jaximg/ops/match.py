@@ -105,23 +105,31 @@ def _match(image: jax.Array, template: jax.Array, mode: Mode) -> jax.Array:
     score = correlate_template(image, shape, total=True)
     if mode == "ccoeff":
         return score.astype(dtype)
+    if mode.startswith("ccorr"):
+        return _correlation(image, template, mean, score, mode).astype(dtype)
     total, deviation = window_moments(image, template.shape[-3], template.shape[-2])
-    if mode == "sqdiff" or mode == "sqdiff_normed":
-        gap = total / pixels - mean
-        score = _channels(deviation) + pixels * _channels(gap * gap) - 2 * score + _channels(_sum(shape * shape))
-        score = jnp.maximum(score, 0)
-    elif mode != "ccoeff_normed":
-        score = score + _channels(total * mean)
-    if not mode.endswith("normed"):
-        return score.astype(dtype)
+    template_energy = _channels(_sum(shape * shape))
     energy = _channels(deviation + total * total / pixels)
     if mode == "ccoeff_normed":
-        template_energy = _channels(_sum(shape * shape))
         score = _normalised(score, _channels(deviation), energy, template_energy, 0.0)
         flat_template = template_energy < float(jnp.finfo(jnp.float64).eps) * pixels
         return jnp.where(flat_template, 1.0, score).astype(dtype)
-    template_energy = _channels(_sum(template * template))
-    return _normalised(score, energy, energy, template_energy, float(mode == "sqdiff_normed")).astype(dtype)
+    gap = total / pixels - mean
+    score = _channels(deviation) + pixels * _channels(gap * gap) - 2 * score + template_energy
+    score = jnp.maximum(score, 0)
+    if mode == "sqdiff":
+        return score.astype(dtype)
+    return _normalised(score, energy, energy, _channels(_sum(template * template)), 1.0).astype(dtype)
+
+
+def _correlation(image: jax.Array, template: jax.Array, mean: jax.Array, score: jax.Array, mode: Mode) -> jax.Array:
+    """What the template's mean adds to the score of its shape; and the energies."""
+    size = template.shape[-3], template.shape[-2]
+    score = score + _channels(windows.sliding_sum(image, *size) * mean)
+    if mode == "ccorr":
+        return score
+    energy = windows.sliding_sum(_channels(image * image), *size)
+    return _normalised(score, energy, energy, _channels(_sum(template * template)), 0.0)
 
 
 def _normalised(
