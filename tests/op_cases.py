@@ -1,6 +1,7 @@
 """One row for each operator; every row buys every guarantee in test_ops.py, and a line in bench/ops.py."""
 
 from tests.cases_color import CASES as COLOR
+from tests.cases_components import CASES as COMPONENTS
 from tests.cases_conceal import CASES as CONCEAL
 from tests.cases_deconvolve import CASES as DECONVOLVE
 from tests.cases_denoise import CASES as DENOISE
@@ -16,6 +17,7 @@ from tests.op_case import OpCase
 
 CASES: list[OpCase] = [
     *COLOR,
+    *COMPONENTS,
     *CONCEAL,
     *DECONVOLVE,
     *DENOISE,

@@ -27,6 +27,7 @@ from jaximg.ops.color import (
     rgb_to_ycbcr,
     ycbcr_to_rgb,
 )
+from jaximg.ops.components import connected_components, remove_small_objects
 from jaximg.ops.conceal import blur_region, pixelate
 from jaximg.ops.dct import block_dct, block_idct
 from jaximg.ops.deconvolve import richardson_lucy, wiener
@@ -85,6 +86,7 @@ __all__ = [
     "canny",
     "center_crop",
     "closing",
+    "connected_components",
     "dct_denoise",
     "depth_to_space",
     "dilate",
@@ -121,6 +123,7 @@ __all__ = [
     "random_flip_up_down",
     "rank_filter",
     "remap",
+    "remove_small_objects",
     "resize",
     "rgb_to_grayscale",
     "rgb_to_hsl",
