@@ -13,6 +13,11 @@ def _value(value: float):
     return lambda rng, shape: (np.float32(value),)
 
 
+def _kept(c: np.ndarray, sigma: float) -> np.ndarray:
+    strong = np.abs(c) > 2.7 * sigma
+    return strong if strong.mean() > 0.02 else np.abs(c) > 3.5 * sigma
+
+
 def _shrink(x: np.ndarray, guide: np.ndarray | None, sigma: float, blocks: tuple[int, ...]) -> np.ndarray:
     """One pass of the sliding DCT on one channel, block by block."""
     num, den = np.zeros_like(x), np.zeros_like(x)
@@ -23,7 +28,7 @@ def _shrink(x: np.ndarray, guide: np.ndarray | None, sigma: float, blocks: tuple
             for z in range(0, x.shape[1] + n - 1, n // 4):
                 c = dctn(padded[y : y + n, z : z + n], norm="ortho")
                 g = dctn(guided[y : y + n, z : z + n], norm="ortho")
-                k = (np.abs(g) > 2.7 * sigma).astype(x.dtype) if guide is None else g**2 / (g**2 + sigma**2)
+                k = _kept(g, sigma).astype(x.dtype) if guide is None else g**2 / (g**2 + sigma**2)
                 k[0, 0] = 1
                 w = n * n / max(1, (k**2).sum())
                 back = w * idctn(k * c, norm="ortho")

@@ -14,6 +14,10 @@ from jaximg.typing import Image, Scalar, check_image, check_size, is_traced
 
 HARD = 2.7
 """Coefficients below this many sigmas are noise."""
+HARDER = 3.5
+"""The same in a block where hardly more coefficients reach `HARD` than would by chance (0.7 %)."""
+BUSY = 0.02
+"""The share of coefficients above `HARD` from which a block counts as busy."""
 
 SHIFTS = 4
 """Blocks are tried at every quarter of their side, in both directions."""
@@ -30,7 +34,7 @@ def dct_denoise(
     Blocks of n x n pixels, n in `blocks`, are laid over the picture at every quarter of their side. With `c = DCT(B)`
     the orthonormal transform of a block, its gain `k` (1 for the mean `c[0, 0]`) and its weight are
 
-        first pass:   k = 1 where |c| > 2.7 sigma, else 0
+        first pass:   k = 1 where |c| > t sigma, else 0; t = 2.7, or 3.5 in a block where no more than 2 % exceed 2.7
         second pass:  k = g^2 / (g^2 + sigma^2), with g the DCT of the first pass's result at the same place (Wiener)
         w = n^2 / max(1, sum k^2)
 
@@ -111,7 +115,10 @@ def _dct_denoise(image: jax.Array, sigma: jax.Array, blocks: tuple[int, ...], de
 
 
 def _hard_gain(guide: jax.Array, variance: jax.Array) -> jax.Array:
-    return (jnp.square(guide) > HARD * HARD * variance).astype(guide.dtype)
+    energy = jnp.square(guide)
+    kept = energy > HARD * HARD * variance
+    busy = kept.astype(guide.dtype).mean(-1, keepdims=True) > BUSY
+    return (kept & (busy | (energy > HARDER * HARDER * variance))).astype(guide.dtype)
 
 
 def _wiener_gain(guide: jax.Array, variance: jax.Array) -> jax.Array:

@@ -1,0 +1,14 @@
+"""What is wrong with this picture, and its repair.
+
+    report = correct.diagnose(picture)          # noise, JPEG, scratches, missing regions, salt and pepper
+    print(report)
+    better = correct.correct(picture.pixels, report=report)
+
+Both work on the host, on one picture of any size. A repair is a function (image, report, strength) -> image in
+`repair.REPAIRS`' order; what is inside can be exchanged without its neighbours noticing.
+"""
+
+from jaximg.correct.diagnose import Report, diagnose
+from jaximg.correct.pipeline import STEPS, Step, correct, plan
+
+__all__ = ["STEPS", "Report", "Step", "correct", "diagnose", "plan"]

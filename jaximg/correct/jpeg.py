@@ -1,0 +1,162 @@
+"""Has the picture been a JPEG, and of what quality? Read from its quantisation tables, or else from its pixels.
+
+JPEG rounds the DCT coefficients of every 8 x 8 block to multiples of a step. So the histogram of a coefficient is a
+comb, and the comb's step gives the quality away, also when the file has been saved as PNG since.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from jaximg.ops.denoise import dct_matrix
+
+LUMA = np.array(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ]
+)
+CHROMA = np.full((8, 8), 99)
+CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
+
+MOST = 6000
+"""More blocks than these are not looked at."""
+ROUNDING = 0.6
+"""Standard deviation of a coefficient's error after decoding to bytes and back, on the 8-bit scale."""
+_LOW = [(i, j) for i in range(8) for j in range(8) if 0 < i + j <= 5]
+_DCT = dct_matrix(8).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Jpeg:
+    """A JPEG compression found in a picture.
+
+    Attributes:
+      quality: 1 to 100 on the scale of the Independent JPEG Group, or None where there is none.
+      confidence: 0 to 1.
+      corner: the row and column, 0 to 7, where the first whole block begins.
+    """
+
+    quality: int | None = None
+    confidence: float = 0.0
+    corner: tuple[int, int] = (0, 0)
+
+
+def tables(quality: int) -> tuple[np.ndarray, np.ndarray]:
+    """The luma and chroma steps that libjpeg uses at `quality`, `(8, 8)` each.
+
+    Example:
+      >>> tables(50)[0][0, :3].tolist()
+      [16, 11, 10]
+    """
+    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+    luma, chroma = (np.clip((table * scale + 50) // 100, 1, 255) for table in (LUMA, CHROMA))
+    return luma, chroma
+
+
+def quality_of(table: np.ndarray) -> int:
+    """The quality whose luma table is nearest to `table`.
+
+    Example:
+      >>> quality_of(tables(73)[0])
+      73
+    """
+    distance = [np.abs(np.log(tables(q)[0] / np.maximum(table, 1))).mean() for q in range(1, 101)]
+    return 1 + int(np.argmin(distance))
+
+
+def find_jpeg(image: np.ndarray, known_tables: Sequence[np.ndarray] = ()) -> Jpeg:
+    """Finds out whether `image` has been a JPEG.
+
+    Args:
+      image: `(H, W, 1 or 3)`, [0, 1].
+      known_tables: the file's quantisation tables, luma first, if it is a JPEG itself.
+
+    Returns:
+      What was found; nothing for pictures of fewer than 16 blocks.
+
+    Example:
+      >>> find_jpeg(np.random.default_rng(0).random((64, 64, 1))).quality
+    """
+    if known_tables:
+        return Jpeg(quality_of(known_tables[0]), 1.0)
+    if min(image.shape[:2]) < 16 or image.shape[0] * image.shape[1] < 16 * 64:
+        return Jpeg()
+    luma = 255 * luminance(image)
+    found = [_fit(luma, corner) for corner in {(0, 0), _corner(luma)}]
+    return max(found, key=lambda jpeg: jpeg.confidence)
+
+
+def luminance(image: np.ndarray) -> np.ndarray:
+    """JPEG's luma, `(H, W)` float32.
+
+    Example:
+      >>> luminance(np.ones((1, 1, 3))).round(3).tolist()
+      [[1.0]]
+    """
+    if image.shape[-1] == 1:
+        return image[..., 0].astype(np.float32)
+    return image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def _corner(luma: np.ndarray) -> tuple[int, int]:
+    """Where differences between neighbours are largest, modulo 8: the blocks' edges."""
+    down, across = (np.abs(np.diff(luma, 2, axis=axis)).mean(1 - axis) for axis in (0, 1))
+    return _phase(down), _phase(across)
+
+
+def _phase(jumps: np.ndarray) -> int:
+    """The pixel, modulo 8, before which second differences (they straddle the edge) are largest."""
+    pairs = jumps[:-1] + jumps[1:]
+    return int(np.argmax([pairs[i::8].mean() if len(pairs[i::8]) else 0 for i in range(8)]) + 2) % 8
+
+
+def block_coefficients(luma: np.ndarray, corner: tuple[int, int]) -> np.ndarray:
+    """The DCT of all whole blocks, `(rows, columns, 8, 8)`.
+
+    Example:
+      >>> block_coefficients(np.ones((17, 25), np.float32), (0, 0)).shape
+      (2, 3, 8, 8)
+    """
+    luma = luma[corner[0] :, corner[1] :]
+    rows, columns = luma.shape[0] // 8, luma.shape[1] // 8
+    blocks = luma[: 8 * rows, : 8 * columns].reshape(rows, 8, columns, 8).swapaxes(1, 2)
+    return _DCT @ blocks @ _DCT.T
+
+
+def _fit(luma: np.ndarray, corner: tuple[int, int]) -> Jpeg:
+    """The quality whose combs explain the low coefficients best, in nats a coefficient against no comb."""
+    c = block_coefficients(luma - 128, corner).reshape(-1, 8, 8)
+    if len(c) < 16:
+        return Jpeg()
+    c = c[:: -(-len(c) // MOST)]
+    gain, count = np.zeros((len(_LOW), 256)), np.zeros((len(_LOW), 256))
+    for i, place in enumerate(_LOW):
+        for step in sorted({int(tables(q)[0][place]) for q in range(1, 101)}):
+            gain[i, step], count[i, step] = _comb(c[:, *place], step)
+    picked = [np.array([tables(q)[0][place] for place in _LOW]) for q in range(1, 101)]
+    rows = np.arange(len(_LOW))
+    gains = np.array([gain[rows, steps].sum() for steps in picked])
+    counts = np.array([count[rows, steps].sum() for steps in picked])
+    best = int(np.argmax(gains))
+    each = gains[best] / max(counts[best], 1)
+    sure = float(np.clip((each - 0.25) / 0.35, 0, 1) * np.clip(gains[best] / 100 - 1, 0, 1))
+    return Jpeg(best + 1, sure, corner) if sure > 0 else Jpeg()
+
+
+def _comb(c: np.ndarray, step: int) -> tuple[float, int]:
+    """How much likelier multiples of `step` are than no comb, over the coefficients that are not rounded to zero."""
+    if step < 3:  # finer than the rounding of the pixels themselves
+        return 0.0, 0
+    far = c[np.abs(c) > step / 2]
+    off = far - step * np.round(far / step)
+    spread = 1 / (ROUNDING * np.sqrt(2 * np.pi))
+    likelihood = 0.9 * spread * np.exp(-0.5 * np.square(off / ROUNDING)) + 0.1 / step
+    return float(np.log(likelihood * step).sum()), len(far)

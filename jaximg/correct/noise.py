@@ -1,0 +1,130 @@
+"""How strong is the noise? Read from the smoothest blocks of a picture.
+
+In a block without texture everything that is left at high frequencies is noise. So the smoothest blocks are taken,
+judged by their low frequencies alone, and the noise is the typical energy of their high ones, which the choice hasn't
+touched (Ponomarenko et al.). Pixels at 0 and 1 have been cut off: their noise is smaller than it was, by a factor that
+follows from how many there are.
+"""
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from jaximg.ops.denoise import dct_matrix
+
+SIDE = 8
+SMOOTHEST = 0.03
+"""The share of the blocks that is looked at."""
+FEWEST = 300
+"""But at least so many blocks."""
+MOST = 60_000
+"""More blocks than these are not tried: every picture takes about the same time."""
+CLIPPED = 0.3
+"""Blocks with a larger share of cut-off pixels are avoided."""
+
+_DOWN, _ACROSS = np.divmod(np.arange(SIDE * SIDE), SIDE)
+HIGH = _DOWN + _ACROSS >= 9
+LOW = (_DOWN + _ACROSS < 7) & (_DOWN + _ACROSS > 0)
+_DCT = np.kron(dct_matrix(SIDE), dct_matrix(SIDE)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """White noise found in a picture.
+
+    Attributes:
+      sigma: standard deviation in the picture's units, the root mean square over the channels.
+      planes: the same for each channel after an orthonormal DCT of the channels (for RGB: grey, red - blue, green -
+        magenta); equal where the channels' noise is independent, and large in the first alone where they share it.
+      confidence: 0 to 1; low where it may be fine texture, which is not white.
+    """
+
+    sigma: float = 0.0
+    planes: tuple[float, ...] = ()
+    confidence: float = 0.0
+
+
+def find_noise(image: np.ndarray, known: np.ndarray | None = None) -> Noise:
+    """Measures the noise of `image`.
+
+    Args:
+      image: `(H, W, C)` floating point, nominally [0, 1].
+      known: `(H, W)` bool, False where pixels are damaged and must not be looked at; all known by default.
+
+    Returns:
+      What was found; nothing for a picture smaller than a block.
+
+    Example:
+      >>> noisy = 0.5 + 0.1 * np.random.default_rng(0).standard_normal((64, 64, 1))
+      >>> round(find_noise(noisy).sigma, 2)
+      0.1
+    """
+    height, width, channels = image.shape
+    if min(height, width) < SIDE:
+        return Noise()
+    planes = image.astype(np.float32) @ dct_matrix(channels).T.astype(np.float32)
+    cut_off = ((image == 0) | (image == 1)).mean(-1, dtype=np.float32)
+    unknown = np.zeros((height, width), np.float32) if known is None else (~known).astype(np.float32)
+    corners = _corners(height, width)
+    blocks = _blocks(np.concatenate([planes, cut_off[..., None], unknown[..., None]], -1), corners)
+    clipped = blocks[..., -2].mean(1)
+    usable = (blocks[..., -1] == 0).all(1) & (clipped <= CLIPPED)
+    if usable.sum() < FEWEST:  # a dark or a bright picture
+        usable = (blocks[..., -1] == 0).all(1) & (clipped <= 0.7)
+    if usable.sum() < 16:
+        return Noise()
+    readings = [_read(blocks[usable, :, c], clipped[usable]) for c in range(channels)]
+    sigmas = tuple(sigma for sigma, _ in readings)
+    sigma = float(np.sqrt(np.mean(np.square(sigmas))))
+    white = float(np.average([whiteness for _, whiteness in readings], weights=np.square(sigmas) + 1e-12))
+    return Noise(sigma, sigmas, _confidence(sigma, white, int(usable.sum())))
+
+
+def _confidence(sigma: float, whiteness: float, blocks: int) -> float:
+    """White, and stronger than the eight bits' own rounding and the finest grain of a good photograph."""
+    return float(_rise(whiteness, 0.55, 0.9) * _rise(255 * sigma, 0.5, 3.0) * min(1.0, blocks / 100))
+
+
+def _rise(x: float, low: float, high: float) -> float:
+    """0 below `low`, 1 above `high`, smooth between."""
+    t = min(max((x - low) / (high - low), 0.0), 1.0)
+    return t * t * (3 - 2 * t)
+
+
+def _corners(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    rows, columns = height - SIDE + 1, width - SIDE + 1
+    step = max(1, min(3, min(rows, columns) // 8), int(np.ceil(np.sqrt(rows * columns / MOST))))
+    y, x = np.meshgrid(np.arange(0, rows, step), np.arange(0, columns, step), indexing="ij")
+    return y.ravel(), x.ravel()
+
+
+def _blocks(planes: np.ndarray, corners: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """(blocks, 64, planes)."""
+    windows = np.lib.stride_tricks.sliding_window_view(planes, (SIDE, SIDE), (0, 1))
+    return np.moveaxis(windows[corners], 1, -1).reshape(len(corners[0]), SIDE * SIDE, -1)
+
+
+def _read(blocks: np.ndarray, clipped: np.ndarray) -> tuple[float, float]:
+    """The noise of one plane, and how white it is: about 1.3 for noise, less for texture."""
+    loss = np.interp(clipped, *_LOSS)
+    energy = np.square(blocks @ _DCT.T)
+    low = energy[:, LOW].mean(1) / loss
+    count = min(len(low), max(FEWEST, int(SMOOTHEST * len(low))))
+    smoothest = np.argpartition(low, count - 1)[:count]
+    variance = float(np.median(energy[smoothest][:, HIGH].mean(0)) / np.interp(clipped[smoothest].mean(), *_LOSS))
+    return np.sqrt(variance), np.sqrt(variance / max(float(low[smoothest].mean()), 1e-12))
+
+
+def _variance_left(share: float) -> float:
+    """The variance of unit noise of which `share` has been cut off on one side."""
+    if share <= 0:
+        return 1.0
+    normal = NormalDist()
+    t = normal.inv_cdf(share)
+    mean = t * share + normal.pdf(t)
+    return t * t * share + (1 - share) + t * normal.pdf(t) - mean * mean
+
+
+_SHARES = np.linspace(0, 0.95, 39)
+_LOSS = (_SHARES, np.array([_variance_left(float(share)) for share in _SHARES]))

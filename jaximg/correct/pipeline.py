@@ -1,0 +1,145 @@
+"""Decides what to repair, and repairs it: `plan` and `correct`."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from jaximg.correct import repair
+from jaximg.correct.diagnose import Report, check_pixels, diagnose
+from jaximg.typing import Image, Mask, check_choice, check_mask
+
+Repair = Callable[[np.ndarray, Report, float], np.ndarray]
+
+REPAIRS: dict[str, Repair] = {
+    "impulses": repair.fill_impulses,
+    "inpaint": repair.fill_missing,
+    "scratches": repair.fill_scratches,
+    "jpeg": repair.deblock,
+    "denoise": repair.denoise,
+}
+STEPS = tuple(REPAIRS)
+"""The names of all repairs, in the order in which they are made."""
+
+SURE = 0.5
+"""Lost pixels are filled where their finder is at least so sure."""
+VISIBLE = 0.5 / 255
+"""Weaker noise is left alone."""
+GOOD_JPEG = 92
+"""A JPEG of a better quality is left alone."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One repair that `correct` will make.
+
+    Attributes:
+      name: one of `STEPS`.
+      why: what it is for, for people.
+    """
+
+    name: str
+    why: str
+
+
+def plan(report: Report, *, mask: Mask | None = None, only: str | Collection[str] | None = None) -> tuple[Step, ...]:
+    """What `correct` will do, in order.
+
+    Args:
+      report: what `diagnose` has found.
+      mask: `(H, W)` or `(H, W, 1)`, 1 where the pixel is KNOWN; takes the place of `report.missing`.
+      only: names from `STEPS`; other repairs are left out, and these are made however unsure the report is.
+
+    Returns:
+      The steps; empty where there is nothing to repair.
+
+    Raises:
+      ValueError: a name that is not in `STEPS`.
+
+    Example:
+      >>> plan(Report(noise_sigma=0.1, noise_confidence=1.0))
+      (Step(name='denoise', why='noise of sigma 25.5 of 255'),)
+    """
+    wanted = _names(only)
+    report = _settle(report, mask, trusting=only is not None)
+    return tuple(step for step in _steps(report) if step.name in wanted)
+
+
+def correct(
+    image: Image,
+    *,
+    mask: Mask | None = None,
+    report: Report | None = None,
+    strength: float = 1.0,
+    only: str | Collection[str] | None = None,
+) -> np.ndarray:
+    """Repairs what is wrong with a picture, and nothing else.
+
+    On the host, in programs of a few sizes: pictures of any size, few compilations. Filling leaves known pixels as
+    they are; a clean picture comes back unchanged.
+
+    Args:
+      image: `(H, W, 1 or 3)` floating point, nominally [0, 1].
+      mask: `(H, W)` or `(H, W, 1)`, 1 where the pixel is KNOWN, 0 where it is to be filled; takes the place of what
+        the report says is missing.
+      report: what `diagnose` has found; made if not given.
+      strength: 0 gives the picture back, 1 repairs in full, between them it mixes the two.
+      only: names from `STEPS`: these repairs alone, however unsure the report is.
+
+    Returns:
+      `(H, W, C)` float32, not clipped.
+
+    Raises:
+      TypeError: not an image, or not floating point.
+      ValueError: another shape, a mask that doesn't fit, a strength outside [0, 1], an unknown name.
+
+    Example:
+      >>> rng = np.random.default_rng(0)
+      >>> noisy = 0.5 + 0.1 * rng.standard_normal((64, 64, 1))
+      >>> bool(correct(noisy).std() < 0.01)
+      True
+    """
+    pixels = check_pixels(image)
+    if not 0 <= strength <= 1:
+        raise ValueError(f"strength={strength}; it goes from 0, no repair, to 1")
+    if mask is not None:
+        mask = np.asarray(check_mask(mask, np.broadcast_to(np.float32(0), pixels.shape)))  # pyright: ignore
+    report = report or diagnose(pixels)
+    steps = plan(report, mask=mask, only=only)
+    report = _settle(report, mask, trusting=only is not None)
+    out = pixels
+    for step in steps:
+        out = REPAIRS[step.name](out, report, 1.0)
+    return repair.mix(pixels, out, float(strength))
+
+
+def _names(only: str | Collection[str] | None) -> Collection[str]:
+    names = STEPS if only is None else (only,) if isinstance(only, str) else tuple(only)
+    for name in names:
+        check_choice(name, STEPS, "only")
+    return names
+
+
+def _settle(report: Report, mask: Mask | None, *, trusting: bool) -> Report:
+    """The report with the user's mask in it, and without doubt where the user has named the repairs."""
+    if mask is not None:
+        known = np.asarray(mask)
+        known = known[..., None] if known.ndim == 2 else known
+        report = replace(report, missing=known <= 0.5, missing_confidence=1.0)
+    if trusting:
+        sure = {name: 1.0 for name in ("noise", "jpeg", "scratches", "missing", "impulses")}
+        report = replace(report, **{f"{name}_confidence": value for name, value in sure.items()})
+    return report
+
+
+def _steps(report: Report) -> Iterator[Step]:
+    if report.impulses_confidence >= SURE and report.impulses.any():
+        yield Step("impulses", f"salt and pepper on {100 * report.impulses.mean():.2g} % of the values")
+    if report.missing_confidence >= SURE and report.missing.any():
+        yield Step("inpaint", f"{int(report.missing.sum())} missing pixels")
+    if report.scratches_confidence >= SURE and report.scratches.any():
+        yield Step("scratches", f"scratches over {int(report.scratches.sum())} pixels")
+    if report.jpeg_quality is not None and report.jpeg_quality <= GOOD_JPEG and report.jpeg_confidence >= SURE:
+        yield Step("jpeg", f"JPEG blocks of quality {report.jpeg_quality}")
+    if report.noise_confidence * report.noise_sigma >= VISIBLE:
+        yield Step("denoise", f"noise of sigma {255 * report.noise_sigma:.1f} of 255")
