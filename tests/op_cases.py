@@ -11,6 +11,7 @@ from tests.cases_filters import CASES as FILTERS
 from tests.cases_inpaint import CASES as INPAINT
 from tests.cases_match import CASES as MATCH
 from tests.cases_morphology import CASES as MORPHOLOGY
+from tests.cases_skeleton import CASES as SKELETON
 from tests.cases_smooth import CASES as SMOOTH
 from tests.cases_warp import CASES as WARP
 from tests.op_case import OpCase
@@ -27,6 +28,7 @@ CASES: list[OpCase] = [
     *INPAINT,
     *MATCH,
     *MORPHOLOGY,
+    *SKELETON,
     *SMOOTH,
     *WARP,
 ]

@@ -66,6 +66,7 @@ from jaximg.ops.morphology import (
 from jaximg.ops.rank import median_blur, percentile_filter, rank_filter
 from jaximg.ops.resize import resize
 from jaximg.ops.sharding import sharded
+from jaximg.ops.skeleton import skeletonize
 from jaximg.ops.smooth import anisotropic_diffusion, bilateral_filter, guided_filter, joint_bilateral_filter
 from jaximg.ops.warp import remap, rotate, rotation_matrix, warp_affine, warp_perspective
 
@@ -139,6 +140,7 @@ __all__ = [
     "scharr",
     "sep_filter2d",
     "sharded",
+    "skeletonize",
     "sobel",
     "soft_canny",
     "soft_dilate",
