@@ -38,7 +38,8 @@ def _row(mode: str, h: int, w: int, *, masked: bool = False, bench: bool = True)
     def oracle(image: np.ndarray, template: np.ndarray) -> np.ndarray:
         if mode.startswith("ccoeff"):  # the score is the same, and OpenCV rounds a tenth as much
             image, template = image - image.mean((0, 1)), template - template.mean((0, 1))
-        return cv2.matchTemplate(image, template, METHOD[mode], mask=None if mask is None else mask[..., 0])
+        score = cv2.matchTemplate(image, template, METHOD[mode], mask=None if mask is None else mask[..., 0])
+        return np.where(np.isfinite(score), score, float(mode == "sqdiff_normed"))  # NaN on flat windows, if masked
 
     return OpCase(
         ops.match_template,
@@ -49,6 +50,7 @@ def _row(mode: str, h: int, w: int, *, masked: bool = False, bench: bool = True)
         atol=1e-5 * scale,
         loose=1e-5 * scale,
         same_size=False,
+        smallest=max(h, w),
         bench_hw=(1024, 1024) if bench else None,
         label=f"{mode}-{h}x{w}" + ("-masked" if masked else ""),
     )

@@ -118,7 +118,7 @@ def test_matrix_gradients_equal_finite_differences(rng):
 
 def test_a_batch_of_matrices_broadcasts_against_a_batch_of_images(rng):
     images = np.stack([unit(np.random.default_rng(k), (11, 13, 3)) for k in range(2)])
-    matrices = jnp.stack([ops.rotation_matrix((6, 5), angle, 1.1) for angle in (5.0, -20.0, 45.0)])
+    matrices = jnp.stack([ops.rotation_matrix((6, 5), angle, scale=1.1) for angle in (5.0, -20.0, 45.0)])
     for together, one in (
         (ops.warp_affine(images[0], matrices), [ops.warp_affine(images[0], m) for m in matrices]),
         (ops.warp_affine(images, matrices[0]), [ops.warp_affine(i, matrices[0]) for i in images]),
@@ -184,7 +184,7 @@ def test_singular_matrices_and_non_finite_places_stay_finite(rng):
 def test_rotation_matrix_equals_opencv():
     for degrees, scale in ((0, 1), (30, 2), (-100, 0.5)):
         want = cv2.getRotationMatrix2D((3, 4.5), degrees, scale)
-        np.testing.assert_allclose(ops.rotation_matrix((3, 4.5), degrees, scale), want, atol=1e-5)
+        np.testing.assert_allclose(ops.rotation_matrix((3, 4.5), degrees, scale=scale), want, atol=1e-5)
     assert ops.rotation_matrix((0, 0), jnp.arange(6.0).reshape(2, 3)).shape == (2, 3, 2, 3)
 
 

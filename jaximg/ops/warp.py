@@ -154,7 +154,7 @@ def warp_perspective(
     return _warp_perspective(image, matrix, _colour(value, image), size, border, method, inverse)
 
 
-def rotation_matrix(center: tuple[Scalar, Scalar], degrees: Scalar, scale: Scalar = 1.0) -> jax.Array:
+def rotation_matrix(center: tuple[Scalar, Scalar], degrees: Scalar, *, scale: Scalar = 1.0) -> jax.Array:
     """The matrix for `warp_affine` that turns about a point, OpenCV's `getRotationMatrix2D`.
 
         [a, b, (1 - a) x - b y; -b, a, b x + (1 - a) y],   a = scale cos(degrees), b = scale sin(degrees)
