@@ -8,6 +8,7 @@ from tests.cases_denoise import CASES as DENOISE
 from tests.cases_distance import CASES as DISTANCE
 from tests.cases_edges import CASES as EDGES
 from tests.cases_filters import CASES as FILTERS
+from tests.cases_hough import CASES as HOUGH
 from tests.cases_inpaint import CASES as INPAINT
 from tests.cases_match import CASES as MATCH
 from tests.cases_morphology import CASES as MORPHOLOGY
@@ -25,6 +26,7 @@ CASES: list[OpCase] = [
     *DISTANCE,
     *EDGES,
     *FILTERS,
+    *HOUGH,
     *INPAINT,
     *MATCH,
     *MORPHOLOGY,

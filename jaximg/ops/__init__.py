@@ -36,6 +36,7 @@ from jaximg.ops.distance import distance_transform, soft_distance_transform
 from jaximg.ops.dtypes import to_float, to_uint8, to_uint16
 from jaximg.ops.edges import dog, laplacian, log, prewitt, roberts, scharr, sobel
 from jaximg.ops.filters import box_blur, filter2d, gaussian_blur, sep_filter2d, unsharp_mask
+from jaximg.ops.hough import hough_circles, hough_lines
 from jaximg.ops.inpaint import inpaint_biharmonic, inpaint_harmonic
 from jaximg.ops.layout import (
     center_crop,
@@ -101,6 +102,8 @@ __all__ = [
     "gaussian_blur",
     "guided_filter",
     "hit_or_miss",
+    "hough_circles",
+    "hough_lines",
     "hsl_to_rgb",
     "hsv_to_rgb",
     "inpaint_biharmonic",
@@ -149,8 +152,8 @@ __all__ = [
     "solarize",
     "space_to_depth",
     "to_float",
-    "to_uint8",
     "to_uint16",
+    "to_uint8",
     "top_hat",
     "tv_denoise",
     "unsharp_mask",
