@@ -1,0 +1,24 @@
+"""One photograph, four damages, four repairs.
+
+    jaximg demo
+    jaximg demo --config configs/demo.py -o elsewhere
+
+time: ? s on two cores
+expect: ?
+"""
+
+from functools import partial
+
+from jaximg import degrade
+from jaximg.cli.demo import Damage, Demo
+
+config = Demo(
+    photograph="astronaut.png",
+    credit="Eileen Collins, by NASA (public domain), from scikit-image",
+    damages=(
+        Damage("Noise", "Gaussian noise of sigma 25 of 255.", partial(degrade.gaussian_noise, sigma=25 / 255)),
+        Damage("JPEG", "Saved as a JPEG of quality 10.", lambda key, image: degrade.jpeg_real(image, 10)),
+        Damage("Scratches", "Twelve curved scratches.", partial(degrade.scratches, count=12), masked=True),
+        Damage("Missing regions", "A tenth of the picture lost.", partial(degrade.holes, count=8, value=1.0)),
+    ),
+)
