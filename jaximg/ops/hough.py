@@ -1,6 +1,6 @@
 """Hough transforms: lines and circles from the votes of edge pixels."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -52,7 +52,7 @@ def hough_lines(image: Image, *, count: int = 16, angles: int = 180, threshold: 
 
 
 def hough_circles(
-    image: Image, radii: Sequence[int], *, count: int = 16, separation: int = 10, threshold: Scalar = 0.0
+    image: Image, radii: int | tuple[int, ...], *, count: int = 16, separation: int = 10, threshold: Scalar = 0.0
 ) -> jax.Array:
     """The circles that most edge pixels lie on.
 
@@ -63,7 +63,7 @@ def hough_circles(
 
     Args:
       image: `(..., H, W, 1)` edges, for instance `canny`'s; values are weights in [0, 1].
-      radii: whole numbers of pixels to try, static.
+      radii: the radius in whole pixels, or several to try, static.
       count: how many circles to return, static.
       separation: centres this near along x and y are one, the best; in pixels, static.
       threshold: circles with no greater score are left out; traced or concrete.
@@ -86,7 +86,7 @@ def hough_circles(
       R. Duda and P. Hart, 1972. scikit-image, `skimage.transform.hough_circle`.
     """
     image = check_image(image, channels=1)
-    radii = tuple(int(r) for r in radii)
+    radii = (radii,) if isinstance(radii, int) else tuple(int(r) for r in radii)
     _check_counts(count=count, radii=min(radii, default=0), separation=separation + 1)
     threshold = jnp.asarray(threshold, windows.wide(image.dtype))
     return _circles(image, threshold, radii=radii, count=int(count), separation=int(separation))
