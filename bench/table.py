@@ -43,7 +43,9 @@ class Row:
         if self.target is None:
             return None
         value = self.target["value"]
-        return {">=": self.value >= value, "<=": self.value <= value, "==": self.value == value}[self.target["op"]]
+        return bool(
+            {">=": self.value >= value, "<=": self.value <= value, "==": self.value == value}[self.target["op"]]
+        )
 
 
 def at_least(value: float) -> dict[str, Any]:
@@ -94,7 +96,7 @@ def emit(rows: Sequence[Row], path: Path | None = None) -> int:
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         body = {"hardware": hardware(), "versions": versions(), "rows": [asdict(r) | {"ok": r.ok} for r in rows]}
-        path.write_text(json.dumps(body, indent=1) + "\n")
+        path.write_text(json.dumps(body, indent=1, default=float) + "\n")
     return int(any(r.ok is False for r in rows))
 
 
