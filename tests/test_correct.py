@@ -12,10 +12,11 @@ from PIL import Image
 from jaximg import io, ops
 from jaximg.correct import STEPS, Report, correct, diagnose, plan
 from jaximg.correct.fill import fill
-from jaximg.correct.jpeg import find_jpeg, quality_of, tables
+from jaximg.correct.jpeg import find_jpeg, quality_of
 from jaximg.correct.missing import components
 from jaximg.correct.noise import find_noise
 from jaximg.correct.tiles import tiled
+from jaximg.ops.dct import jpeg_tables
 from tests.op_case import unit
 
 
@@ -156,10 +157,10 @@ def test_jpeg_quality_is_read_from_the_pixels_also_when_cropped(quality, corner)
 
 
 def test_a_files_own_tables_are_believed():
-    picture = io.Picture(photo(), jpeg_tables=(tables(42)[0],))
+    picture = io.Picture(photo(), jpeg_tables=(jpeg_tables(42)[0],))
     report = diagnose(picture)
     assert (report.jpeg_quality, report.jpeg_confidence) == (42, 1.0)
-    assert [quality_of(tables(q)[0]) for q in (5, 50, 90)] == [5, 50, 90]
+    assert [quality_of(jpeg_tables(q)[0]) for q in (5, 50, 90)] == [5, 50, 90]
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -9,22 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jaximg.ops.dct import jpeg_tables
 from jaximg.ops.denoise import dct_matrix
-
-LUMA = np.array(
-    [
-        [16, 11, 10, 16, 24, 40, 51, 61],
-        [12, 12, 14, 19, 26, 58, 60, 55],
-        [14, 13, 16, 24, 40, 57, 69, 56],
-        [14, 17, 22, 29, 51, 87, 80, 62],
-        [18, 22, 37, 56, 68, 109, 103, 77],
-        [24, 35, 55, 64, 81, 104, 113, 92],
-        [49, 64, 78, 87, 103, 121, 120, 101],
-        [72, 92, 95, 98, 112, 100, 103, 99],
-    ]
-)
-CHROMA = np.full((8, 8), 99)
-CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
 
 MOST = 6000
 """More blocks than these are not looked at."""
@@ -49,26 +35,14 @@ class Jpeg:
     corner: tuple[int, int] = (0, 0)
 
 
-def tables(quality: int) -> tuple[np.ndarray, np.ndarray]:
-    """The luma and chroma steps that libjpeg uses at `quality`, `(8, 8)` each.
-
-    Example:
-      >>> tables(50)[0][0, :3].tolist()
-      [16, 11, 10]
-    """
-    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    luma, chroma = (np.clip((table * scale + 50) // 100, 1, 255) for table in (LUMA, CHROMA))
-    return luma, chroma
-
-
 def quality_of(table: np.ndarray) -> int:
     """The quality whose luma table is nearest to `table`.
 
     Example:
-      >>> quality_of(tables(73)[0])
+      >>> quality_of(jpeg_tables(73)[0])
       73
     """
-    distance = [np.abs(np.log(tables(q)[0] / np.maximum(table, 1))).mean() for q in range(1, 101)]
+    distance = [np.abs(np.log(jpeg_tables(q)[0] / np.maximum(table, 1))).mean() for q in range(1, 101)]
     return 1 + int(np.argmin(distance))
 
 
@@ -139,9 +113,9 @@ def _fit(luma: np.ndarray, corner: tuple[int, int]) -> Jpeg:
     c = c[:: -(-len(c) // MOST)]
     gain, count = np.zeros((len(_LOW), 256)), np.zeros((len(_LOW), 256))
     for i, place in enumerate(_LOW):
-        for step in sorted({int(tables(q)[0][place]) for q in range(1, 101)}):
+        for step in sorted({int(jpeg_tables(q)[0][place]) for q in range(1, 101)}):
             gain[i, step], count[i, step] = _comb(c[:, *place], step)
-    picked = [np.array([tables(q)[0][place] for place in _LOW]) for q in range(1, 101)]
+    picked = [np.array([jpeg_tables(q)[0][place] for place in _LOW]) for q in range(1, 101)]
     rows = np.arange(len(_LOW))
     gains = np.array([gain[rows, steps].sum() for steps in picked])
     counts = np.array([count[rows, steps].sum() for steps in picked])

@@ -12,8 +12,8 @@ import numpy as np
 from jaximg import ops
 from jaximg.correct.diagnose import Report
 from jaximg.correct.fill import enlarge, fill, halve
-from jaximg.correct.jpeg import tables
 from jaximg.correct.tiles import tiled
+from jaximg.ops.dct import jpeg_tables
 from jaximg.ops.denoise import dct_matrix
 
 TO_YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
@@ -107,7 +107,7 @@ def deblock(image: np.ndarray, report: Report, strength: float = 1.0) -> np.ndar
     """Removes JPEG's blocks and ringing: its rounding is taken for noise, and the result held near what was stored."""
     if report.jpeg_quality is None:
         return image
-    luma, chroma = tables(report.jpeg_quality)
+    luma, chroma = jpeg_tables(report.jpeg_quality)
     sigma = np.array([_rounding_noise(table) for table in (luma, chroma, chroma)[: image.shape[-1]]], np.float32)
     before = [(-corner) % 8 for corner in report.jpeg_corner]
     shift = [(n, 0) for n in before] + [(0, 0)]
