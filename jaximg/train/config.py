@@ -1,0 +1,265 @@
+"""What a run is: frozen dataclasses of plain values, so that a config is read, compared and stored without JAX."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+Parallel = Literal["jit", "pmap", "mesh"]
+AnyConfig = TypeVar("AnyConfig", bound="Config")
+FREE = ("log_every", "evaluate_every", "sample_every", "save_every", "keep", "parallel", "fsdp", "workers", "profile")
+"""What may differ when a run goes on: it changes where and how often, not what is computed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer:
+    """An Optax optimizer and its schedule.
+
+    Attributes:
+      name: "adam", "adamw" or "sgd".
+      learning_rate: after the warmup.
+      schedule: "constant", or "cosine": down to `final` of it at the last step.
+      warmup: steps of a linear rise from 0.
+      final: what the cosine ends at, as a share of `learning_rate`.
+      beta1: of Adam; the momentum of SGD.
+      beta2: of Adam.
+      weight_decay: of AdamW.
+      clip: the largest norm of a gradient; 0 for any.
+      accumulate: batches whose gradients are averaged before one update.
+    """
+
+    name: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: float = 1e-3
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup: int = 0
+    final: float = 0.0
+    beta1: float = 0.9
+    beta2: float = 0.999
+    weight_decay: float = 0.0
+    clip: float = 0.0
+    accumulate: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What every run has.
+
+    Attributes:
+      data: a name ("digits", "mnist", "fashion_mnist", "cifar10") or the path of a file or folder.
+      size: pictures are brought to this many pixels a side; None takes them as they are.
+      holdout: the share that is kept for the test where the data has no test set of its own.
+      steps: how many in all.
+      batch: pictures in a step, over all devices and processes together.
+      seed: of everything random.
+      log_every: steps between two lines of stats.jsonl.
+      evaluate_every: steps between two evaluations; 0 for one at the end.
+      sample_every: steps between two grids of samples; 0 for one at the end.
+      save_every: steps between two checkpoints; 0 for one at the end.
+      keep: how many checkpoints stay: the newest ones, and the best besides.
+      parallel: "jit" on one device, "pmap" over the local ones, "mesh" over all of all processes.
+      fsdp: whether the mesh splits parameters too.
+      workers: threads that read pictures which don't fit into memory.
+      profile: the number of steps to profile, from the tenth on; 0 for none.
+    """
+
+    data: str = "digits"
+    size: int | None = None
+    holdout: float = 0.2
+    steps: int = 1000
+    batch: int = 128
+    seed: int = 0
+    log_every: int = 50
+    evaluate_every: int = 0
+    sample_every: int = 0
+    save_every: int = 0
+    keep: int = 2
+    parallel: Parallel = "jit"
+    fsdp: bool = False
+    workers: int = 2
+    profile: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classifier(Config):
+    """A run that trains a classifier.
+
+    Attributes:
+      model: a name of `jaximg.models.MODELS`.
+      options: what the model is built with, beside the number of classes.
+      optimizer: how it is trained.
+      ema: decay of the average of the weights that is evaluated and kept; 0 for the weights themselves.
+      shift: pictures are moved by up to this many pixels each way, at random.
+    """
+
+    model: str = "cnn"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    optimizer: Optimizer = Optimizer()
+    ema: float = 0.0
+    shift: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gan(Config):
+    """A run that trains a generator against a discriminator.
+
+    Attributes:
+      generator: a name of `jaximg.models.MODELS`.
+      discriminator: another.
+      generator_options: what the generator is built with.
+      discriminator_options: what the discriminator is built with.
+      latent: numbers that a sample is made from.
+      loss: a name of `jaximg.train.losses`: "non_saturating", "relativistic" and others.
+      r1: weight of the penalty on the discriminator's gradient at real pictures.
+      r2: the same at generated ones.
+      optimizer: the generator's.
+      discriminator_optimizer: the discriminator's; None for the same.
+      ema: decay of the average of the generator's weights, which is what makes the samples.
+      judge: a shipped or trained classifier that measures the samples; "" for none.
+      samples: how many are measured.
+    """
+
+    generator: str = "gan_generator"
+    discriminator: str = "gan_discriminator"
+    generator_options: Mapping[str, Any] = field(default_factory=dict)
+    discriminator_options: Mapping[str, Any] = field(default_factory=dict)
+    latent: int = 100
+    loss: str = "non_saturating"
+    r1: float = 0.0
+    r2: float = 0.0
+    optimizer: Optimizer = Optimizer(learning_rate=2e-4, beta1=0.5)
+    discriminator_optimizer: Optimizer | None = None
+    ema: float = 0.999
+    judge: str = "cnn_digits"
+    samples: int = 2000
+
+
+def as_dict(config: Config) -> dict[str, Any]:
+    """The config as plain values for a JSON file, its kind among them.
+
+    Example:
+      >>> as_dict(Classifier(steps=5))["steps"], as_dict(Gan())["kind"]
+      (5, 'Gan')
+    """
+    return {"kind": type(config).__name__, **dataclasses.asdict(config)}
+
+
+def from_dict(values: Mapping[str, Any]) -> Classifier | Gan:
+    """The config that `as_dict` was given.
+
+    Args:
+      values: what `as_dict` answered, perhaps by way of a JSON file.
+
+    Returns:
+      The config.
+
+    Raises:
+      ValueError: no such kind, or a field that this version doesn't know.
+
+    Example:
+      >>> from_dict(as_dict(Gan(steps=7))) == Gan(steps=7)
+      True
+    """
+    kinds = {"Classifier": Classifier, "Gan": Gan}
+    fields = dict(values)
+    kind = kinds.get(fields.pop("kind", ""))
+    if kind is None:
+        raise ValueError(f"options of kind {values.get('kind')!r}; there are {', '.join(kinds)}")
+    for name in ("optimizer", "discriminator_optimizer"):
+        if isinstance(fields.get(name), Mapping):
+            fields[name] = Optimizer(**fields[name])
+    try:
+        return kind(**fields)
+    except TypeError as error:
+        raise ValueError(f"options that this version doesn't know: {error}") from None
+
+
+def replaced(config: AnyConfig, changes: Mapping[str, str]) -> AnyConfig:
+    """The config with some fields set from the words of a command line.
+
+    Args:
+      config: what to start from.
+      changes: field (`optimizer.learning_rate` for one inside another) and value, as text.
+
+    Returns:
+      A new config.
+
+    Raises:
+      ValueError: no such field, or a value that doesn't fit it.
+
+    Example:
+      >>> replaced(Classifier(), {"optimizer.learning_rate": "1e-4", "batch": "64"}).optimizer.learning_rate
+      0.0001
+    """
+    for name, text in changes.items():
+        config = _with(config, name.split("."), text, name)
+    return config
+
+
+def _with(owner: Any, names: list[str], text: str, whole: str) -> Any:
+    if isinstance(owner, Mapping):
+        return {**owner, names[0]: _literal(text)}
+    if not dataclasses.is_dataclass(owner) or names[0] not in (known := [f.name for f in dataclasses.fields(owner)]):
+        known = known if dataclasses.is_dataclass(owner) else []
+        raise ValueError(f"{whole}: no such setting; there are {', '.join(known)}")
+    old = getattr(owner, names[0])
+    if len(names) > 1:
+        new = _with(old, names[1:], text, whole)
+    else:
+        new = _value(old, text, whole)
+    return dataclasses.replace(owner, **{names[0]: new})
+
+
+def _value(old: Any, text: str, name: str) -> Any:
+    """The text as the type that the field has now."""
+    if isinstance(old, str):
+        return text
+    new = _literal(text)
+    if isinstance(old, float) and isinstance(new, int) and not isinstance(new, bool):
+        new = float(new)
+    if old is not None and type(new) is not type(old):
+        raise ValueError(f"{name}={text}: that should be like {old!r}")
+    return new
+
+
+def _literal(text: str) -> Any:
+    import ast
+
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What another config changes about a run, a line each; nothing where it only changes where or how often.
+
+    A run may be made longer if its learning rate doesn't depend on how long it is.
+
+    Args:
+      old: what the run was started with, from `as_dict`.
+      new: what it is to go on with.
+
+    Returns:
+      Lines like `batch: 128 -> 64`.
+
+    Example:
+      >>> differences(as_dict(Gan()), as_dict(Gan(batch=64, steps=5000, log_every=1)))
+      ['batch: 128 -> 64']
+    """
+    before, after = _flat(old), _flat(new)
+    free = [*FREE, *(["steps"] if "cosine" not in (*before.values(), *after.values()) else [])]
+    names = [name for name in {**before, **after} if name not in free and before.get(name) != after.get(name)]
+    return [f"{name}: {before.get(name)} -> {after.get(name)}" for name in names]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        inner = isinstance(value, Mapping)
+        flat |= _flat(value, f"{prefix}{name}.") if inner else {prefix + name: _listed(value)}
+    return flat
+
+
+def _listed(value: Any) -> Any:
+    """As JSON gives it back: tuples are lists there."""
+    return [_listed(part) for part in value] if isinstance(value, tuple | list) else value
