@@ -108,7 +108,7 @@ class Gan(Config):
       generator_options: what the generator is built with.
       discriminator_options: what the discriminator is built with.
       latent: numbers that a sample is made from.
-      loss: a name of `jaximg.train.losses`: "non_saturating", "relativistic" and others.
+      loss: a name of `jaximg.train.losses`: "nonsaturating", "hinge", "relativistic" and others.
       r1: weight of the penalty on the discriminator's gradient at real pictures.
       r2: the same at generated ones.
       optimizer: the generator's.
@@ -123,7 +123,7 @@ class Gan(Config):
     generator_options: Mapping[str, Any] = field(default_factory=dict)
     discriminator_options: Mapping[str, Any] = field(default_factory=dict)
     latent: int = 100
-    loss: str = "non_saturating"
+    loss: str = "nonsaturating"
     r1: float = 0.0
     r2: float = 0.0
     optimizer: Optimizer = Optimizer(learning_rate=2e-4, beta1=0.5)

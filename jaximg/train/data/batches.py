@@ -66,16 +66,16 @@ def batches(
       workers: threads that read.
 
     Returns:
-      An iterator over `{"image": (n, H, W, C) float32 in [0, 1], "index": (n,) int32, the place in the global batch}`
-      and `"label": (n,) int32` where there are labels.
+      An iterator over `{"image": (n, H, W, C) uint8, "index": (n,) int32, the place in the global batch}`, and
+      `"label": (n,) int32` where there are labels. Steps make [0, 1] of the bytes themselves: a quarter to send.
 
     Raises:
       DataError: a batch that can't be shared evenly.
 
     Example:
       >>> data = Dataset("x", np.arange(4, dtype=np.uint8).reshape(4, 1, 1, 1))
-      >>> one, two = (next(batches(data, 4, seed=0, process=p, processes=2))["image"].ravel() * 255 for p in (0, 1))
-      >>> sorted(np.concatenate([one, two]).astype(int).tolist())
+      >>> one, two = (next(batches(data, 4, seed=0, process=p, processes=2))["image"].ravel() for p in (0, 1))
+      >>> sorted(np.concatenate([one, two]).tolist())
       [0, 1, 2, 3]
     """
     if batch < 1 or batch % processes:
@@ -117,5 +117,5 @@ def _read_ahead(dataset: Dataset, plan: Any, place: np.ndarray, start: int, work
 
 
 def _batch(images: np.ndarray, labels: np.ndarray | None, which: np.ndarray, place: np.ndarray) -> Batch:
-    batch = {"image": images.astype(np.float32) / np.float32(255), "index": place}
+    batch = {"image": images, "index": place}
     return batch if labels is None else {**batch, "label": labels[which].astype(np.int32)}

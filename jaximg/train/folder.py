@@ -1,0 +1,197 @@
+"""A run's folder: its options, what was measured, grids of samples; and which folder a command means."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaximg import io
+from jaximg.train import config
+
+OPTIONS, STATS, CHECKPOINTS = "options.json", "stats.jsonl", "checkpoints"
+TIMES = ("seconds", "images_per_second")
+"""What two runs of the same numbers differ in."""
+
+
+class RunError(ValueError):
+    """A folder that this run can't use; the message says why and what to do."""
+
+
+class Folder:
+    """Where a run writes.
+
+    Args:
+      path: made if it isn't there.
+      options: what decides the run's numbers; kept in options.json and compared when the run goes on.
+      force: go on although they differ.
+      tell: called with a line to print.
+
+    Raises:
+      RunError: it holds a run of other options, or is somebody's own folder.
+    """
+
+    def __init__(
+        self, path: Path, options: Mapping[str, Any], *, force: bool = False, tell: Callable[[str], None] = print
+    ) -> None:
+        self.path = path
+        self._tensorboard: Any = None
+        file = path / OPTIONS
+        if file.exists():
+            self._compare(read_options(path), options, force, tell)
+        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunError(f"{path} exists and is not the folder of a run: choose another")
+        path.mkdir(parents=True, exist_ok=True)
+        _write(file, json.dumps(options, indent=1, sort_keys=True) + "\n")
+
+    def _compare(self, old: dict, new: Mapping[str, Any], force: bool, tell: Callable[[str], None]) -> None:
+        changed = config.differences(old, new)
+        if not changed:
+            return
+        listed = "\n  ".join(["", *changed])
+        if not force:
+            raise RunError(
+                f"{self.path} holds a run with other options; --force goes on with the new ones, another --workdir "
+                f"begins anew:{listed}"
+            )
+        tell(f"going on with other options:{listed}")
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where its checkpoints are."""
+        return self.path / CHECKPOINTS
+
+    def rewind(self, step: int) -> None:
+        """Drops what was noted and drawn after a step: the run goes on from there."""
+        lines = [line for line in read_stats(self.path) if line["step"] <= step]
+        if (self.path / STATS).exists():
+            _write(self.path / STATS, "".join(json.dumps(line) + "\n" for line in lines))
+        for file in self.path.glob("fakes*.png"):
+            if int(file.stem.removeprefix("fakes") or 0) > step:
+                file.unlink()
+
+    def note(self, step: int, values: Mapping[str, float]) -> None:
+        """Adds a line to stats.jsonl, and a point to each of TensorBoard's curves."""
+        with open(self.path / STATS, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
+        for name, value in values.items():
+            self._writer(step).add_scalar(name, value, step)
+
+    def draw(self, name: str, images: np.ndarray, *, columns: int | None = None) -> Path:
+        """Writes a grid of pictures as NAME.png.
+
+        Args:
+          name: of the file.
+          images: `(N, H, W, C)` in [0, 1].
+          columns: how many side by side.
+
+        Returns:
+          The file.
+        """
+        path = self.path / f"{name}.png"
+        io.write(path, mosaic(images, columns=columns), overwrite=True)
+        return path
+
+    def close(self) -> None:
+        """Writes what TensorBoard has not written yet."""
+        if self._tensorboard is not None:
+            self._tensorboard.close()
+
+    def _writer(self, step: int) -> Any:
+        if self._tensorboard is None:
+            from tensorboardX import SummaryWriter
+
+            self._tensorboard = SummaryWriter(str(self.path / "tensorboard"), purge_step=step)
+        return self._tensorboard
+
+
+def mosaic(images: np.ndarray, *, columns: int | None = None, gap: int = 2) -> np.ndarray:
+    """Pictures of one size in rows and columns, on white.
+
+    Args:
+      images: `(N, H, W, C)`.
+      columns: how many side by side; about as many as rows by default.
+      gap: pixels between them.
+
+    Returns:
+      `(H', W', C)` float32 in [0, 1].
+
+    Example:
+      >>> mosaic(np.zeros((3, 4, 5, 1)), columns=2).shape
+      (10, 12, 1)
+    """
+    count, height, width, channels = images.shape
+    columns = min(columns or int(np.ceil(np.sqrt(count))), count)
+    rows = -(-count // columns)
+    cells = np.ones((rows * columns, height + gap, width + gap, channels), np.float32)
+    cells[:count, :height, :width] = np.clip(np.asarray(images, np.float32), 0, 1)
+    table = cells.reshape(rows, columns, *cells.shape[1:]).swapaxes(1, 2)
+    return table.reshape(rows * (height + gap), columns * (width + gap), channels)[:-gap, :-gap]
+
+
+def read_options(path: Path) -> dict[str, Any]:
+    """A run's options.json.
+
+    Raises:
+      RunError: there is none, or it can't be read.
+    """
+    try:
+        return json.loads((path / OPTIONS).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is no folder of a run: no {OPTIONS} that can be read ({error})") from None
+
+
+def read_stats(path: Path) -> list[dict[str, Any]]:
+    """The lines of a run's stats.jsonl; one that was cut short by a crash is left out.
+
+    Args:
+      path: the run's folder.
+
+    Returns:
+      A dict a line, each with its "step".
+    """
+    file = path / STATS
+    lines = []
+    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            continue
+    return lines
+
+
+def choose(root: Path, name: str, options: Mapping[str, Any], *, finished: Callable[[Path], bool]) -> Path:
+    """The numbered folder that a command means: the newest of its name that it can go on with, or a new one.
+
+    Args:
+      root: where the folders are.
+      name: of the config.
+      options: those of this run.
+      finished: whether a run has nothing left to do.
+
+    Returns:
+      `root/00007-name`; it may not be there yet.
+    """
+    numbered = _numbered(root)
+    for _, path in sorted(numbered, reverse=True):
+        if path.name.partition("-")[2] == name and (path / OPTIONS).exists():
+            same = not config.differences(read_options(path), options)
+            if same and not finished(path):
+                return path
+            break
+    return root / f"{max([number for number, _ in numbered], default=-1) + 1:05d}-{name}"
+
+
+def _numbered(root: Path) -> Sequence[tuple[int, Path]]:
+    folders = [path for path in root.glob("*-*") if path.is_dir()] if root.is_dir() else []
+    return [(int(match[1]), path) for path in folders if (match := re.match(r"(\d{5})-", path.name))]
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)

@@ -1,0 +1,395 @@
+"""`fit`: steps, what is measured and drawn on the way, checkpoints, and the same again where it was cut off.
+
+    result = fit(task, digits, steps=600, batch=128, workdir="runs/mine")
+
+Run again it goes on from the last sound checkpoint, bit for bit as if it had never stopped. SIGTERM and Ctrl-C save
+first. A loss that is not finite stops it, by name and step.
+"""
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from jaximg.train import data as data_
+from jaximg.train.checkpoint import Checkpoints, Restored
+from jaximg.train.data import Dataset
+from jaximg.train.folder import Folder, RunError
+from jaximg.train.parallel import Placement, Step, placement
+from jaximg.train.state import TrainState, unpack
+
+__all__ = ["Every", "NonFiniteError", "Progress", "Result", "RunError", "Task", "fit"]
+
+FIRST_PROFILED = 10
+GRID = 64
+"""Pictures on a grid."""
+
+
+class NonFiniteError(ArithmeticError):
+    """A loss or gradient is not a finite number; the message names the step."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained: pure functions, and two that look at the result.
+
+    Attributes:
+      init: `key -> TrainState`, pure.
+      make_step: `axis_name -> step`, as `jaximg.train.steps` makes them; `step(state, batch) -> (state, metrics)`.
+      evaluate: what is measured, as numbers by name; the state's arrays are numpy's then, its optimizer left out.
+      sample: pictures `(N, H, W, C)` in [0, 1] of a fixed randomness; the state as above.
+      best: the number by which the best checkpoint is kept; "" for none.
+      mode: "max" or "min", whichever is best.
+    """
+
+    init: Callable[[jax.Array], TrainState]
+    make_step: Callable[[str | None], Step]
+    evaluate: Callable[[TrainState], Mapping[str, float]] | None = None
+    sample: Callable[[TrainState], np.ndarray] | None = None
+    best: str = ""
+    mode: str = "max"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Every:
+    """After how many steps something is done; 0 for at the end alone.
+
+    Attributes:
+      log: a line of stats.jsonl.
+      evaluate: the task's `evaluate`.
+      sample: a grid of samples.
+      save: a checkpoint.
+    """
+
+    log: int = 50
+    evaluate: int = 0
+    sample: int = 0
+    save: int = 0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What can be told while it runs.
+
+    Attributes:
+      step: steps taken.
+      steps: steps in all.
+      images_per_second: since the last time.
+      metrics: of this step.
+    """
+
+    step: int
+    steps: int
+    images_per_second: float
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of it.
+
+    Attributes:
+      state: the last one, where the placement has it.
+      step: steps taken.
+      evaluation: the last one.
+      stopped: the signal that ended it early, or 0.
+    """
+
+    state: TrainState
+    step: int
+    evaluation: Mapping[str, float]
+    stopped: int = 0
+
+
+def fit(
+    task: Task,
+    dataset: Dataset,
+    *,
+    steps: int,
+    batch: int,
+    seed: int = 0,
+    workdir: str | Path | None = None,
+    place: Placement | None = None,
+    every: Every | None = None,
+    keep: int = 2,
+    options: Mapping[str, Any] | None = None,
+    force: bool = False,
+    workers: int = 2,
+    profile: int = 0,
+    tell: Callable[[str], None] = print,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Result:
+    """Trains, or goes on training.
+
+    Args:
+      task: what.
+      dataset: on what.
+      steps: how many in all, those of earlier runs in the same folder included.
+      batch: pictures in a step, over all devices and processes.
+      seed: of the order of the pictures and of all else.
+      workdir: the run's folder; None writes nothing.
+      place: where it runs; one device by default.
+      every: how often what.
+      keep: how many of the newest checkpoints stay, besides the best.
+      options: what else decides the numbers; it is stored, and a run with others is refused.
+      force: go on although they differ.
+      workers: threads that read pictures which are not in memory.
+      profile: how many steps to profile, from the tenth on, into `workdir/profile`.
+      tell: called with a line to print.
+      progress: called after each line of statistics.
+
+    Returns:
+      What came of it.
+
+    Raises:
+      RunError: the folder holds a run of other options.
+      NonFiniteError: a loss or gradient is not finite.
+    """
+    place = place or placement("jit")
+    folder = None
+    if workdir is not None:
+        told = {"steps": steps, "batch": batch, "seed": seed, "dataset": dataset.digest, **(options or {})}
+        folder = Folder(Path(workdir), told, force=force, tell=tell)
+    run = _Run(task, dataset, place, steps, batch, seed, every or Every(), folder, tell, progress)
+    with contextlib.ExitStack() as stack:
+        if folder is not None:
+            stack.callback(folder.close)
+            store = Checkpoints(folder.checkpoints, keep=keep, best=task.best, mode=task.mode, tell=tell)
+            run.store = stack.enter_context(store)
+        run.signals = stack.enter_context(_signals())
+        return run.go(workers, profile)
+
+
+@dataclass
+class _Run:
+    """One call of `fit`."""
+
+    task: Task
+    dataset: Dataset
+    place: Placement
+    steps: int
+    batch: int
+    seed: int
+    every: Every
+    folder: Folder | None
+    tell: Callable[[str], None]
+    progress: Callable[[Progress], None]
+    store: Checkpoints | None = None
+    signals: list[int] = field(default_factory=list)
+    evaluation: dict[str, float] = field(default_factory=dict)
+    unchecked: list[tuple[int, jax.Array]] = field(default_factory=list)
+
+    def go(self, workers: int, profile: int) -> Result:
+        self.place.shares(self.batch)
+        state = self.place.init(self.task.init, jax.random.key(self.seed))
+        state, step = self._resume(state)
+        compiled = self.place.compile(self.task.make_step)
+        batches = data_.batches(
+            self.dataset,
+            self.batch,
+            seed=self.seed,
+            start=step,
+            process=self.place.process,
+            processes=self.place.processes,
+            workers=workers,
+        )
+        first, clock, noted = step, time.perf_counter(), step
+        tracer = _Profiler(self.folder, first, profile)
+        while step < self.steps and not self._stopped(step):
+            tracer.at(step)
+            with jax.profiler.StepTraceAnnotation("train", step_num=step):
+                state, metrics = compiled(state, self.place.batch(next(batches)))
+            step += 1
+            self._remember(step, metrics)
+            if step % self.every.log == 0 or step == self.steps or step == first + 1:
+                values = self._check(step, metrics)
+                seconds, clock = time.perf_counter() - clock, time.perf_counter()
+                speed, noted = self.batch * (step - noted) / seconds, step
+                if step % self.every.log == 0 or step == self.steps:
+                    self._note(step, {**values, "seconds": seconds, "images_per_second": speed})
+                self.progress(Progress(step, self.steps, speed, values))
+            if self._look(step, state):
+                clock, noted = time.perf_counter(), step
+        tracer.stop()
+        return self._finish(step, state)
+
+    # --- beginning and end -------------------------------------------------------------------------------------------
+
+    def _resume(self, state: TrainState) -> tuple[TrainState, int]:
+        if self.store is None or self.folder is None:
+            return state, 0
+        found = self.store.restore(self._portable_like(state))
+        if self.place.process == 0:
+            self.folder.rewind(found.step if found else 0)
+        if found is None:
+            self._draw("reals", self.dataset.float_images(0, GRID))
+            return state, 0
+        if found.step < self.steps:
+            self.tell(f"going on from step {found.step}")
+        self.evaluation = dict(found.told.get("evaluation", {}))
+        return self._from_portable(found, state), found.step
+
+    def _finish(self, step: int, state: TrainState) -> Result:
+        stopped = self.signals[0] if self.signals and step < self.steps else 0
+        if self.unchecked:
+            self._check(step, {})
+        if self.store is not None:
+            self._save(step, state)
+            self.store.wait()
+        return Result(state, step, self.evaluation, stopped)
+
+    def _stopped(self, step: int) -> bool:
+        """Whether a signal has come; several processes agree on that when they log, and stop at the same step."""
+        if self.place.processes == 1:
+            return bool(self.signals)
+        if step % self.every.log:
+            return False
+        from jax.experimental.multihost_utils import process_allgather
+
+        others = np.asarray(process_allgather(np.array(self.signals[0] if self.signals else 0)))
+        if others.any():
+            self.signals[:] = [int(others.max())]
+        return bool(self.signals)
+
+    # --- after a step ------------------------------------------------------------------------------------------------
+
+    def _remember(self, step: int, metrics: Mapping[str, jax.Array]) -> None:
+        if "finite" in metrics:
+            self.unchecked.append((step, metrics["finite"]))
+
+    def _check(self, step: int, metrics: Mapping[str, jax.Array]) -> dict[str, float]:
+        """The numbers of a step, once it is sure that all since the last time are numbers."""
+        values = {name: float(value) for name, value in jax.device_get(dict(metrics)).items()}
+        for number, finite in self.unchecked:
+            if not float(finite):
+                self._not_finite(number)
+        self.unchecked.clear()
+        return {name: value for name, value in values.items() if name != "finite"}
+
+    def _not_finite(self, step: int) -> None:
+        saved = self.store.steps() if self.store is not None else []
+        kept = f"; the checkpoint of step {saved[-1]} is sound" if saved else ""
+        raise NonFiniteError(
+            f"the loss or its gradient is not finite at step {step}{kept}. A lower learning rate, clipping "
+            "(--set optimizer.clip=1) or, for a GAN, a larger r1 and r2 help most often"
+        )
+
+    def _look(self, step: int, state: TrainState) -> bool:
+        """Evaluates, draws and saves where it is time to; whether anything was done."""
+        sample = self.task.sample is not None and self._due(step, self.every.sample)
+        evaluate = self.task.evaluate is not None and self._due(step, self.every.evaluate)
+        save = self.store is not None and self._due(step, self.every.save)
+        if not (sample or evaluate or save):
+            return False
+        if self.unchecked:
+            self._check(step, {})
+        if sample or evaluate:
+            self._show(step, self._whole(state), sample, evaluate)
+        if save:
+            self._save(step, state)
+        return True
+
+    def _due(self, step: int, every: int) -> bool:
+        return step == self.steps or every > 0 and step % every == 0
+
+    def _show(self, step: int, state: TrainState, sample: bool, evaluate: bool) -> None:
+        if sample and self.task.sample is not None and self.folder is not None:
+            self._draw(f"fakes{step:06d}", self.task.sample(state))
+        if evaluate and self.task.evaluate is not None:
+            self.evaluation = {name: float(value) for name, value in self.task.evaluate(state).items()}
+            self._note(step, self.evaluation)
+
+    def _note(self, step: int, values: Mapping[str, float]) -> None:
+        if self.folder is not None and self.place.process == 0:
+            self.folder.note(step, values)
+
+    def _draw(self, name: str, images: np.ndarray) -> None:
+        if self.folder is not None and self.place.process == 0:
+            self.folder.draw(name, images)
+
+    # --- the state, outside its devices ------------------------------------------------------------------------------
+
+    def _whole(self, state: TrainState) -> TrainState:
+        """The state as numpy arrays, without what only the optimizer needs."""
+        seen = state.replace(opt_state=())
+        like = jax.eval_shape(lambda: self.task.init(jax.random.key(0))).replace(opt_state=())
+        return unpack(self.place.fetch(seen), like)
+
+    def _save(self, step: int, state: TrainState) -> None:
+        if self.store is None:
+            return
+        evaluated = {name: value for name, value in self.evaluation.items() if np.isfinite(value)}
+        told = {"evaluation": evaluated}
+        self.store.save(step, self._portable(state), told=told, metrics=evaluated)
+
+    def _stacked(self, state: TrainState) -> bool:
+        """Whether each device has a copy of its own, along a leading axis, as under `pmap`."""
+        return np.ndim(state.step) == 1
+
+    def _portable(self, state: TrainState) -> Any:
+        """The state as any number of devices can take it up again."""
+        return self.place.fetch(state) if self._stacked(state) else state
+
+    def _portable_like(self, state: TrainState) -> Any:
+        if not self._stacked(state):
+            return state
+        whole = NamedSharding(Mesh(np.asarray(self.place.devices), ("data",)), PartitionSpec())
+        return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=whole), self.place.fetch(state))
+
+    def _from_portable(self, found: Restored, state: TrainState) -> TrainState:
+        if not self._stacked(state):
+            return found.state
+        return self.place.put(jax.tree.map(lambda x: np.asarray(x.addressable_data(0)), found.state), state)
+
+
+class _Profiler:
+    """Traces some early steps, once they are warm."""
+
+    def __init__(self, folder: Folder | None, first: int, count: int) -> None:
+        self.path = folder.path / "profile" if folder and count else None
+        self.start, self.end = first + FIRST_PROFILED, first + FIRST_PROFILED + count
+        self.on = False
+
+    def at(self, step: int) -> None:
+        if self.path is None:
+            return
+        if step == self.start:
+            jax.profiler.start_trace(str(self.path))
+            self.on = True
+        elif step == self.end:
+            self.stop()
+
+    def stop(self) -> None:
+        if self.on:
+            jax.profiler.stop_trace()
+            self.on = False
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collects SIGTERM and Ctrl-C in place of dying of them; a second Ctrl-C is obeyed at once."""
+    seen: list[int] = []
+    old: dict[int, Any] = {}
+
+    def handler(number: int, frame: object) -> None:
+        if seen and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        seen.append(number)
+
+    try:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            old[number] = signal.signal(number, handler)
+    except ValueError:  # not the main thread: whoever is there has to decide
+        pass
+    try:
+        yield seen
+    finally:
+        for number, before in old.items():
+            signal.signal(number, before)
