@@ -12,6 +12,7 @@ from tests.cases_hough import CASES as HOUGH
 from tests.cases_inpaint import CASES as INPAINT
 from tests.cases_match import CASES as MATCH
 from tests.cases_morphology import CASES as MORPHOLOGY
+from tests.cases_shape import CASES as SHAPE
 from tests.cases_skeleton import CASES as SKELETON
 from tests.cases_smooth import CASES as SMOOTH
 from tests.cases_warp import CASES as WARP
@@ -30,6 +31,7 @@ CASES: list[OpCase] = [
     *INPAINT,
     *MATCH,
     *MORPHOLOGY,
+    *SHAPE,
     *SKELETON,
     *SMOOTH,
     *WARP,

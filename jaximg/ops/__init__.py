@@ -16,6 +16,7 @@ from jaximg.ops.adjust import (
 )
 from jaximg.ops.antialias import antialias
 from jaximg.ops.canny import canny, soft_canny
+from jaximg.ops.chamfer import chamfer_match
 from jaximg.ops.color import (
     lab_to_rgb,
     linear_to_rgb,
@@ -29,6 +30,7 @@ from jaximg.ops.color import (
 )
 from jaximg.ops.components import connected_components, remove_small_objects
 from jaximg.ops.conceal import blur_region, pixelate
+from jaximg.ops.contour import contour, fourier_descriptor
 from jaximg.ops.dct import block_dct, block_idct
 from jaximg.ops.deconvolve import richardson_lucy, wiener
 from jaximg.ops.denoise import dct_denoise, nl_means, tv_denoise
@@ -52,6 +54,7 @@ from jaximg.ops.layout import (
     space_to_depth,
 )
 from jaximg.ops.match import match_template
+from jaximg.ops.moments import hu_moments, match_shapes, moments
 from jaximg.ops.morphology import (
     black_hat,
     closing,
@@ -66,6 +69,7 @@ from jaximg.ops.morphology import (
 )
 from jaximg.ops.rank import median_blur, percentile_filter, rank_filter
 from jaximg.ops.resize import resize
+from jaximg.ops.shape_context import shape_context, shape_context_distance
 from jaximg.ops.sharding import sharded
 from jaximg.ops.skeleton import skeletonize
 from jaximg.ops.smooth import anisotropic_diffusion, bilateral_filter, guided_filter, joint_bilateral_filter
@@ -87,8 +91,10 @@ __all__ = [
     "box_blur",
     "canny",
     "center_crop",
+    "chamfer_match",
     "closing",
     "connected_components",
+    "contour",
     "dct_denoise",
     "depth_to_space",
     "dilate",
@@ -99,6 +105,7 @@ __all__ = [
     "filter2d",
     "flip_left_right",
     "flip_up_down",
+    "fourier_descriptor",
     "gaussian_blur",
     "guided_filter",
     "hit_or_miss",
@@ -106,6 +113,7 @@ __all__ = [
     "hough_lines",
     "hsl_to_rgb",
     "hsv_to_rgb",
+    "hu_moments",
     "inpaint_biharmonic",
     "inpaint_harmonic",
     "joint_bilateral_filter",
@@ -113,8 +121,10 @@ __all__ = [
     "laplacian",
     "linear_to_rgb",
     "log",
+    "match_shapes",
     "match_template",
     "median_blur",
+    "moments",
     "morphological_gradient",
     "nl_means",
     "opening",
@@ -142,6 +152,8 @@ __all__ = [
     "rotation_matrix",
     "scharr",
     "sep_filter2d",
+    "shape_context",
+    "shape_context_distance",
     "sharded",
     "skeletonize",
     "sobel",
