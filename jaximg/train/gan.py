@@ -1,0 +1,229 @@
+"""The adversarial step: a discriminator down its loss, then its generator down its own."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from jax.typing import DTypeLike
+
+from jaximg.train.losses import (
+    GAN_LOSSES,
+    Adversarial,
+    input_gradients,
+    mixture,
+    one_centred,
+    uniform_mix,
+    zero_centred,
+)
+from jaximg.train.state import TrainState, Tree, as_float
+from jaximg.train.update import (
+    Batch,
+    Metrics,
+    Rate,
+    Step,
+    at,
+    average,
+    caller,
+    close,
+    descend,
+    follow,
+    indexed,
+    keys_of,
+    latents,
+    named,
+)
+from jaximg.typing import Key, check_choice
+
+Augment = Callable[[Key, jax.Array, jax.Array], jax.Array]
+
+
+def make_gan_step(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    tx_g: optax.GradientTransformation,
+    tx_d: optax.GradientTransformation,
+    *,
+    latent: int,
+    loss: str | Adversarial = "nonsaturating",
+    r1: Rate = 0.0,
+    r2: Rate = 0.0,
+    gradient_penalty: float = 0.0,
+    augment: Augment | None = None,
+    axis_name: str | None = None,
+    ema: Rate | None = None,
+    compute_dtype: DTypeLike = jnp.float32,
+    skip_nonfinite: bool = False,
+    schedule: Callable[[dict[str, jax.Array], Metrics], dict[str, jax.Array]] | None = None,
+) -> Step:
+    """A step of a discriminator, then of its generator, each down its own loss.
+
+        D:  mean loss_D(D(x), D(G(z))) + r1 |grad D(x)|^2 / 2 + r2 |grad D(G(z))|^2 / 2
+        G:  mean loss_G(D(x), D(G(z'))),    z' fresh, D as just updated
+
+    Networks see and make pictures in [-1, 1]; the batch is in [0, 1] and is mapped here (`make_sampler` maps back).
+
+    Args:
+      generator: `(B, latent) -> (B, H, W, C)`. `train`, `index`, `label` are passed where a model names them.
+      discriminator: `(B, H, W, C) -> (B,)` or `(B, 1)`.
+      tx_g: the generator's optimizer.
+      tx_d: the discriminator's.
+      latent: length of z, standard normal.
+      loss: a name in `losses.GAN_LOSSES`, or a pair of functions.
+      r1: weight of the penalty on reals, a number or a schedule.
+      r2: weight of the penalty on fakes.
+      gradient_penalty: weight of WGAN-GP's penalty (10 in the paper).
+      augment: `(key, picture, strength) -> picture` on one `(H, W, C)` in [-1, 1], differentiable, on all that the
+        discriminator sees; strength is `state.aux["strength"]`, 1 if missing.
+      axis_name: the axis that `pmap` or `shard_map` splits the batch over.
+      ema: decay of the averaged generator a step, a number or a schedule; needs `state.ema`.
+      compute_dtype: dtype inside the networks.
+      skip_nonfinite: leave the state alone (but for its step) where a loss or gradient is not finite.
+      schedule: `(aux, metrics) -> aux` after each step, to move the strength.
+
+    Returns:
+      The step; its metrics are loss_d, loss_g, margin (mean of D(x) - D(G(z))), sign (how often it is positive), r1, r2
+      and gradient_penalty (unweighted, where on), grad_norm_d, grad_norm_g, finite. `batch["fresh"]`, if there, are
+      the reals of G's half of the step.
+
+    Raises:
+      ValueError: an unknown loss; at the first step, a penalty on a discriminator with batch statistics.
+
+    References:
+      Goodfellow et al., NeurIPS 2014, algorithm 1; Huang et al., R3GAN, NeurIPS 2024.
+    """
+    if isinstance(loss, str):
+        check_choice(loss, tuple(GAN_LOSSES), "loss")
+    pair = GAN_LOSSES[loss] if isinstance(loss, str) else loss
+    make = caller(generator, axis_name, compute_dtype)
+    judge = partial(_scores, caller(discriminator, axis_name, compute_dtype), augment)
+    weights = {"r1": r1, "r2": r2, "gradient_penalty": gradient_penalty}
+    weights = {name: weight for name, weight in weights.items() if callable(weight) or weight}
+
+    def d_side(params: Tree, stats: Tree, key: Key, batch: Batch, real: jax.Array, fake: jax.Array, step: jax.Array):
+        if stats and weights:
+            raise ValueError(
+                f"{', '.join(weights)}: the gradient of one picture's score is not defined where batch statistics couple "
+                "the pictures; use a discriminator without batch norm, or no penalty"
+            )
+        scores = partial(judge, params, batch=batch)
+        on_real, on_fake, stats, penalties = _compare(scores, stats, key, real, fake, weights)
+        if "gradient_penalty" in weights:
+            mixed = mixture(real, fake, uniform_mix(keys_of(key, "mix", batch["index"])))
+            gradient = input_gradients(lambda x: scores(stats, key=key, image=x)[0], mixed)[1]
+            penalties["gradient_penalty"] = jnp.mean(one_centred(gradient))
+        value = jnp.mean(pair.discriminator(on_real, on_fake))
+        total = value + sum((at(weights[n], step) * p for n, p in penalties.items()), jnp.float32(0.0))
+        sign = jnp.mean((on_real > on_fake).astype(jnp.float32))
+        return total, (stats, {"loss_d": value, "margin": jnp.mean(on_real - on_fake), "sign": sign} | penalties)
+
+    def g_side(params: Tree, stats: Tree, key: Key, batch: Batch, real: jax.Array, params_d: Tree, stats_d: Tree):
+        fake, stats = make(params, stats, key, batch["index"], _z(key, batch, latent), **_label(batch))
+        scores = partial(judge, params_d, stats_d, batch=batch)
+        # where the loss ignores the reals' scores, the compiler drops them
+        on_real = jax.lax.stop_gradient(scores(key=named(key, "real"), image=real)[0])
+        on_fake = scores(key=named(key, "fake"), image=fake)[0]
+        value = jnp.mean(pair.generator(on_real, on_fake))
+        return value, (stats, {"loss_g": value})
+
+    def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        key = jax.random.fold_in(state.key, state.step)
+        batch = indexed(batch, axis_name) | {"strength": state.aux.get("strength", jnp.float32(1.0))}
+        params, stats, opt = state.params, state.stats, state.opt_state
+        g, d = "generator", "discriminator"
+        key_d, key_g = named(key, d), named(key, g)
+        real = _signed(batch["image"])
+        fake, _ = make(params[g], stats[g], key_d, batch["index"], _z(key_d, batch, latent), **_label(batch))
+
+        found = jax.grad(d_side, has_aux=True)(params[d], stats[d], key_d, batch, real, fake, state.step)
+        grads_d, (stats_d, metrics) = average(found, axis_name)
+        params_d, opt_d = descend(tx_d, grads_d, opt[d], params[d])
+
+        fresh = _signed(batch["fresh"]) if "fresh" in batch else real
+        found = jax.grad(g_side, has_aux=True)(params[g], stats[g], key_g, batch, fresh, params_d, stats_d)
+        grads_g, (stats_g, more) = average(found, axis_name)
+        params_g, opt_g = descend(tx_g, grads_g, opt[g], params[g])
+
+        metrics |= more | {"grad_norm_d": optax.tree.norm(grads_d), "grad_norm_g": optax.tree.norm(grads_g)}
+        new = state.replace(
+            params={g: params_g, d: params_d},
+            stats={g: stats_g, d: stats_d},
+            opt_state={g: opt_g, d: opt_d},
+            ema=follow(state.ema, {g: params_g}, ema, state.step),
+        )
+        new, metrics = close(state, new, metrics, skip_nonfinite)
+        return (new if schedule is None else new.replace(aux=schedule(state.aux, metrics))), metrics
+
+    return step
+
+
+def make_sampler(generator: nn.Module) -> Callable[..., jax.Array]:
+    """`sample(params, stats, z, **options) -> (B, H, W, C)` in [0, 1]: the generator in use, not in training.
+
+    Example:
+      >>> from jaximg.models import MODELS
+      >>> net = MODELS["mlp_generator"](shape=(4, 4, 1), features=(8,))
+      >>> variables = net.init(jax.random.key(0), jnp.zeros((1, 5)))
+      >>> make_sampler(net)(variables["params"], variables["batch_stats"], jnp.zeros((2, 5))).shape
+      (2, 4, 4, 1)
+    """
+
+    def sample(params: Tree, stats: Tree, z: jax.Array, **options: Any) -> jax.Array:
+        variables = {"params": params} | ({"batch_stats": stats} if stats else {})
+        out = generator.apply(variables, z, **options)
+        return (jnp.asarray(out) + 1.0) * 0.5
+
+    return sample
+
+
+def _signed(image: jax.Array) -> jax.Array:
+    return as_float(image) * 2.0 - 1.0
+
+
+def _z(key: Key, batch: Batch, size: int) -> jax.Array:
+    return latents(key, batch["index"], size)
+
+
+def _label(batch: Batch) -> Batch:
+    return {"label": batch["label"]} if "label" in batch else {}
+
+
+def _scores(call: Callable[..., Any], augment: Augment | None, params: Tree, stats: Tree, *, key, batch, image):
+    """Scores `(B,)` and new statistics; `image` may hold k pictures for each example, side by side: `(k B, H, W, C)`."""
+    copies = image.shape[0] // batch["index"].shape[0]
+    index, label = batch["index"], _label(batch)
+    if copies > 1:
+        # distinct keys for an example's pictures; interleaved, so that a split batch stays where it is
+        index = jnp.stack([index, -1 - index], 1).reshape(-1)
+        label = {name: jnp.repeat(x, copies) for name, x in label.items()}
+    if augment is not None:
+        image = jax.vmap(augment, (0, 0, None))(keys_of(key, "augment", index), image, batch["strength"])
+    out, stats = call(params, stats, key, index, image, **label)
+    return out.reshape(image.shape[0]), stats
+
+
+def _compare(scores: Callable[..., Any], stats: Tree, key: Key, real: jax.Array, fake: jax.Array, weights: Any):
+    """Scores of reals and fakes, new statistics, and the penalties asked for.
+
+    Without statistics both go through in one pass, whose one vjp gives both penalties.
+    """
+    if stats:
+        on_real, stats = scores(stats, key=named(key, "real"), image=real)
+        on_fake, stats = scores(stats, key=named(key, "fake"), image=fake)
+        return on_real, on_fake, stats, {}
+    both = jnp.stack([real, fake], 1).reshape(-1, *real.shape[1:])
+
+    def one(x: jax.Array) -> jax.Array:
+        return scores(stats, key=key, image=x)[0]
+
+    if not {"r1", "r2"} & set(weights):
+        pairs, penalties = one(both).reshape(-1, 2), {}
+    else:
+        out, gradient = input_gradients(one, both)
+        squares = jnp.mean(zero_centred(gradient).reshape(-1, 2), 0)
+        pairs = out.reshape(-1, 2)
+        penalties = {name: squares[i] for i, name in enumerate(("r1", "r2")) if name in weights}
+    return pairs[:, 0], pairs[:, 1], stats, penalties
