@@ -29,16 +29,28 @@ class Folder:
       options: what decides the run's numbers; kept in options.json and compared when the run goes on.
       force: go on although they differ.
       tell: called with a line to print.
+      writes: whether this process looks after the folder; of several, one does.
 
     Raises:
       RunError: it holds a run of other options, or is somebody's own folder.
     """
 
     def __init__(
-        self, path: Path, options: Mapping[str, Any], *, force: bool = False, tell: Callable[[str], None] = print
+        self,
+        path: Path,
+        options: Mapping[str, Any],
+        *,
+        force: bool = False,
+        tell: Callable[[str], None] = print,
+        writes: bool = True,
     ) -> None:
-        self.path = path
+        self.path, self.writes = path, writes
         self._tensorboard: Any = None
+        if writes:
+            self._claim(options, force, tell)
+
+    def _claim(self, options: Mapping[str, Any], force: bool, tell: Callable[[str], None]) -> None:
+        path = self.path
         file = path / OPTIONS
         if file.exists():
             self._compare(read_options(path), options, force, tell)
@@ -66,6 +78,8 @@ class Folder:
 
     def rewind(self, step: int) -> None:
         """Drops what was noted and drawn after a step: the run goes on from there."""
+        if not self.writes:
+            return
         lines = [line for line in read_stats(self.path) if line["step"] <= step]
         if (self.path / STATS).exists():
             _write(self.path / STATS, "".join(json.dumps(line) + "\n" for line in lines))
@@ -75,25 +89,17 @@ class Folder:
 
     def note(self, step: int, values: Mapping[str, float]) -> None:
         """Adds a line to stats.jsonl, and a point to each of TensorBoard's curves."""
+        if not self.writes:
+            return
         with open(self.path / STATS, "a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
         for name, value in values.items():
             self._writer(step).add_scalar(name, value, step)
 
-    def draw(self, name: str, images: np.ndarray, *, columns: int | None = None) -> Path:
-        """Writes a grid of pictures as NAME.png.
-
-        Args:
-          name: of the file.
-          images: `(N, H, W, C)` in [0, 1].
-          columns: how many side by side.
-
-        Returns:
-          The file.
-        """
-        path = self.path / f"{name}.png"
-        io.write(path, mosaic(images, columns=columns), overwrite=True)
-        return path
+    def draw(self, name: str, images: np.ndarray) -> None:
+        """Writes a grid of pictures as NAME.png: `(N, H, W, C)` in [0, 1]."""
+        if self.writes:
+            io.write(self.path / f"{name}.png", mosaic(images), overwrite=True)
 
     def close(self) -> None:
         """Writes what TensorBoard has not written yet."""

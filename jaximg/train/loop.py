@@ -23,7 +23,7 @@ from jaximg.train.checkpoint import Checkpoints, Restored
 from jaximg.train.data import Dataset
 from jaximg.train.folder import Folder, RunError
 from jaximg.train.parallel import Placement, Step, placement
-from jaximg.train.state import TrainState, unpack
+from jaximg.train.state import TrainState
 
 __all__ = ["Every", "NonFiniteError", "Progress", "Result", "RunError", "Task", "fit"]
 
@@ -43,7 +43,8 @@ class Task:
     Attributes:
       init: `key -> TrainState`, pure.
       make_step: `axis_name -> step`, as `jaximg.train.steps` makes them; `step(state, batch) -> (state, metrics)`.
-      evaluate: what is measured, as numbers by name; the state's arrays are numpy's then, its optimizer left out.
+      evaluate: what is measured, as numbers by name; the state is of numpy arrays then,
+        without what only steps need (`opt_state`, `key`).
       sample: pictures `(N, H, W, C)` in [0, 1] of a fixed randomness; the state as above.
       best: the number by which the best checkpoint is kept; "" for none.
       mode: "max" or "min", whichever is best.
@@ -156,7 +157,7 @@ def fit(
     folder = None
     if workdir is not None:
         told = {"steps": steps, "batch": batch, "seed": seed, "dataset": dataset.digest, **(options or {})}
-        folder = Folder(Path(workdir), told, force=force, tell=tell)
+        folder = Folder(Path(workdir), told, force=force, tell=tell, writes=place.process == 0)
     run = _Run(task, dataset, place, steps, batch, seed, every or Every(), folder, tell, progress)
     with contextlib.ExitStack() as stack:
         if folder is not None:
@@ -226,10 +227,9 @@ class _Run:
         if self.store is None or self.folder is None:
             return state, 0
         found = self.store.restore(self._portable_like(state))
-        if self.place.process == 0:
-            self.folder.rewind(found.step if found else 0)
+        self.folder.rewind(found.step if found else 0)
         if found is None:
-            self._draw("reals", self.dataset.float_images(0, GRID))
+            self.folder.draw("reals", self.dataset.float_images(0, GRID))
             return state, 0
         if found.step < self.steps:
             self.tell(f"going on from step {found.step}")
@@ -301,26 +301,20 @@ class _Run:
 
     def _show(self, step: int, state: TrainState, sample: bool, evaluate: bool) -> None:
         if sample and self.task.sample is not None and self.folder is not None:
-            self._draw(f"fakes{step:06d}", self.task.sample(state))
+            self.folder.draw(f"fakes{step:06d}", self.task.sample(state))
         if evaluate and self.task.evaluate is not None:
             self.evaluation = {name: float(value) for name, value in self.task.evaluate(state).items()}
             self._note(step, self.evaluation)
 
     def _note(self, step: int, values: Mapping[str, float]) -> None:
-        if self.folder is not None and self.place.process == 0:
+        if self.folder is not None:
             self.folder.note(step, values)
-
-    def _draw(self, name: str, images: np.ndarray) -> None:
-        if self.folder is not None and self.place.process == 0:
-            self.folder.draw(name, images)
 
     # --- the state, outside its devices ------------------------------------------------------------------------------
 
     def _whole(self, state: TrainState) -> TrainState:
-        """The state as numpy arrays, without what only the optimizer needs."""
-        seen = state.replace(opt_state=())
-        like = jax.eval_shape(lambda: self.task.init(jax.random.key(0))).replace(opt_state=())
-        return unpack(self.place.fetch(seen), like)
+        """The state as numpy arrays, without what only steps need."""
+        return self.place.fetch(state.replace(opt_state=(), key=()))
 
     def _save(self, step: int, state: TrainState) -> None:
         if self.store is None:

@@ -1,0 +1,256 @@
+"""From a config, plain values, to what `fit` needs: models, optimizers, pure steps, and what is measured."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaximg.evaluate import accuracy, judge_generator
+from jaximg.train import data
+from jaximg.train.config import Classifier, Config, Gan, Optimizer
+from jaximg.train.data import Dataset
+from jaximg.train.folder import RunError
+from jaximg.train.gan import make_gan_step
+from jaximg.train.loop import GRID, Task
+from jaximg.train.state import TrainState, init_classifier_state, init_gan_state
+from jaximg.train.steps import make_classifier_step
+from jaximg.train.trained import Trained, build, load
+from jaximg.typing import Key
+
+Shape = tuple[int, int, int]
+
+
+def datasets(settings: Config) -> tuple[Dataset, Dataset]:
+    """The pictures to train on and those to test on.
+
+    Args:
+      settings: says which.
+
+    Returns:
+      Two data sets.
+
+    Raises:
+      DataError: not there, or unreadable.
+      RunError: a classifier without labels.
+    """
+    both = [data.load(settings.data, part, holdout=settings.holdout, size=settings.size) for part in ("train", "test")]
+    if isinstance(settings, Classifier) and both[0].labels is None:
+        raise RunError(f"{settings.data} has no labels: a classifier needs a folder for each class, or labels beside")
+    return both[0], both[1]
+
+
+def facts_of(dataset: Dataset) -> dict[str, Any]:
+    """What a model has to know of its data."""
+    return {"shape": list(dataset.shape), "classes": list(dataset.classes)}
+
+
+def task_of(
+    settings: Classifier | Gan, shape: Shape, classes: tuple[str, ...], *, sets: tuple[Dataset, Dataset] | None = None
+) -> Task:
+    """What `fit` trains.
+
+    Args:
+      settings: of the run.
+      shape: of a picture.
+      classes: their names.
+      sets: what is measured on: training and test pictures; without them nothing is measured.
+
+    Returns:
+      The task.
+    """
+    if isinstance(settings, Classifier):
+        return _classifier(settings, shape, classes, sets)
+    return _gan(settings, shape, classes, sets)
+
+
+def trained(
+    settings: Classifier | Gan, state: TrainState, shape: Shape, classes: tuple[str, ...], *, name: str
+) -> Trained:
+    """The model that is to be used of a state: the averaged one where there is an average.
+
+    Args:
+      settings: of the run.
+      state: its arrays on one device or of numpy.
+      shape: of a picture.
+      classes: their names.
+      name: what to call it.
+
+    Returns:
+      The model.
+    """
+    step = int(state.step)
+    if isinstance(settings, Classifier):
+        arguments = _arguments(settings, classes)
+        params = state.params if state.ema is None else state.ema
+        variables = _variables(params, state.stats)
+        model = build(settings.model, arguments)
+        return Trained(name, "classifier", model, variables, settings.model, arguments, shape, classes, 0, step)
+    arguments = _generator_arguments(settings, shape)
+    params = (state.params if state.ema is None else state.ema)["generator"]
+    variables = _variables(params, state.stats["generator"])
+    model = build(settings.generator, arguments)
+    return Trained(
+        name, "generator", model, variables, settings.generator, arguments, shape, classes, settings.latent, step
+    )
+
+
+def optimizer(settings: Optimizer, steps: int) -> optax.GradientTransformation:
+    """The Optax optimizer of some settings.
+
+    Args:
+      settings: which.
+      steps: of the run, where a schedule ends.
+
+    Returns:
+      The transformation.
+    """
+    rate: Any = settings.learning_rate
+    if settings.schedule == "cosine":
+        rate = optax.cosine_decay_schedule(rate, max(steps - settings.warmup, 1), alpha=settings.final)
+    if settings.warmup:
+        after = rate if callable(rate) else optax.constant_schedule(rate)
+        rise = optax.linear_schedule(0.0, settings.learning_rate, settings.warmup)
+        rate = optax.join_schedules([rise, after], [settings.warmup])
+    if settings.name == "sgd":
+        tx = optax.sgd(rate, momentum=settings.beta1 or None)
+    elif settings.name == "adamw":
+        tx = optax.adamw(rate, settings.beta1, settings.beta2, weight_decay=settings.weight_decay)
+    else:
+        tx = optax.adam(rate, settings.beta1, settings.beta2)
+    return optax.chain(optax.clip_by_global_norm(settings.clip), tx) if settings.clip else tx
+
+
+def shifted(key: Key, image: jax.Array, *, reach: int) -> jax.Array:
+    """The picture moved by up to `reach` pixels each way; what comes in is black.
+
+    Args:
+      key: decides how far.
+      image: `(H, W, C)`.
+      reach: in pixels.
+
+    Returns:
+      `(H, W, C)`.
+
+    Example:
+      >>> shifted(jax.random.key(0), jnp.ones((4, 4, 1)), reach=1).shape
+      (4, 4, 1)
+    """
+    wide = jnp.pad(image, ((reach, reach), (reach, reach), (0, 0)))
+    corner = jax.random.randint(key, (2,), 0, 2 * reach + 1)
+    return jax.lax.dynamic_slice(wide, (corner[0], corner[1], jnp.zeros_like(corner[0])), image.shape)
+
+
+def _variables(params: Any, stats: Any) -> dict[str, Any]:
+    return {"params": params, "batch_stats": stats} if stats else {"params": params}
+
+
+# --- classifiers -----------------------------------------------------------------------------------------------------
+
+
+def _arguments(settings: Classifier, classes: tuple[str, ...]) -> dict[str, Any]:
+    return {"classes": len(classes), **settings.options}
+
+
+def _classifier(
+    settings: Classifier, shape: Shape, classes: tuple[str, ...], sets: tuple[Dataset, Dataset] | None
+) -> Task:
+    model, tx = build(settings.model, _arguments(settings, classes)), optimizer(settings.optimizer, settings.steps)
+    augment = partial(shifted, reach=settings.shift) if settings.shift else None
+
+    def init(key: Key) -> TrainState:
+        return init_classifier_state(model, tx, key, jnp.zeros((1, *shape)), ema=settings.ema > 0)
+
+    def make_step(axis_name: str | None) -> Any:
+        return make_classifier_step(
+            model,
+            tx,
+            axis_name=axis_name,
+            augment=augment,
+            ema=settings.ema or None,
+            accumulate=settings.optimizer.accumulate,
+        )
+
+    def evaluate(state: TrainState) -> dict[str, float]:
+        test = sets[1] if sets else None
+        if test is None:
+            return {}
+        logits = trained(settings, state, shape, classes, name="").judge(test.float_images())[1]
+        return {"test/accuracy": accuracy(logits, np.asarray(test.labels))}
+
+    return Task(init, make_step, evaluate if sets else None, best="test/accuracy")
+
+
+# --- generators ------------------------------------------------------------------------------------------------------
+
+
+def _generator_arguments(settings: Gan, shape: Shape) -> dict[str, Any]:
+    return {"shape": list(shape), **settings.generator_options}
+
+
+def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Dataset, Dataset] | None) -> Task:
+    generator = build(settings.generator, _generator_arguments(settings, shape))
+    discriminator = build(settings.discriminator, dict(settings.discriminator_options))
+    tx_g = optimizer(settings.optimizer, settings.steps)
+    tx_d = optimizer(settings.discriminator_optimizer or settings.optimizer, settings.steps)
+
+    def init(key: Key) -> TrainState:
+        example = jnp.zeros((1, *shape))
+        return init_gan_state(
+            generator, discriminator, tx_g, tx_d, key, example, latent=settings.latent, ema=settings.ema > 0
+        )
+
+    def make_step(axis_name: str | None) -> Any:
+        return make_gan_step(
+            generator,
+            discriminator,
+            tx_g,
+            tx_d,
+            latent=settings.latent,
+            loss=settings.loss,
+            r1=settings.r1,
+            r2=settings.r2,
+            axis_name=axis_name,
+            ema=settings.ema or None,
+        )
+
+    def sample(state: TrainState) -> np.ndarray:
+        return trained(settings, state, shape, classes, name="").samples(range(GRID))
+
+    judge = _judge(settings, shape) if sets else None
+
+    def evaluate(state: TrainState) -> dict[str, float]:
+        if sets is None or judge is None:
+            return {}
+        fake = trained(settings, state, shape, classes, name="").samples(range(settings.samples))
+        report = judge_generator(judge.judge, fake, *reals(sets, settings.samples))
+        names = ("frechet", "frechet_real", "precision", "precision_real", "recall", "recall_real", "kl")
+        measured = {f"samples/{name}": getattr(report, name) for name in names}
+        return {**measured, "samples/rarest_class": min(report.shares)}
+
+    return Task(init, make_step, evaluate if judge else None, sample, best="samples/frechet", mode="min")
+
+
+def reals(sets: tuple[Dataset, Dataset], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Real pictures to compare samples with, and others, not more than `count` of each; both in random order.
+
+    Args:
+      sets: training and test pictures.
+      count: the largest number of each.
+
+    Returns:
+      Two arrays of pictures in [0, 1].
+    """
+    orders = [np.random.default_rng(0).permutation(len(part))[:count] for part in sets]
+    train, test = (part.take(order).float_images() for part, order in zip(sets, orders, strict=True))
+    return train, test
+
+
+def _judge(settings: Gan, shape: Shape) -> Trained | None:
+    """The classifier that measures samples; none where the shipped one doesn't fit the pictures."""
+    if not settings.judge:
+        return None
+    judge = load(settings.judge)
+    return judge if judge.shape == tuple(shape) and judge.kind == "classifier" else None
