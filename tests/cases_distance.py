@@ -15,7 +15,10 @@ def blobs(rng, shape):
 
 
 def _distance(image):
-    return np.stack([scipy.ndimage.distance_transform_edt(image[..., c]) for c in range(image.shape[-1])], -1)
+    """Where a channel has no zero, SciPy measures to a point outside; ours says height + width."""
+    channels = np.moveaxis(image, -1, 0)
+    far = np.full(image.shape[:2], sum(image.shape[:2]))
+    return np.stack([far if c.all() else scipy.ndimage.distance_transform_edt(c) for c in channels], -1)
 
 
 def _opencv(image):

@@ -38,7 +38,7 @@ def _binary(rng, shape):
 
 
 def _hit_or_miss(image, pattern):
-    channels = [(image[..., c] * 255).astype(np.uint8) for c in range(image.shape[-1])]
+    channels = [np.round(image[..., c] * 255).astype(np.uint8) for c in range(image.shape[-1])]
     found = [cv2.morphologyEx(c, cv2.MORPH_HITMISS, np.asarray(pattern, np.int32)) for c in channels]
     return np.stack(found, -1).astype(np.float32) / 255
 
