@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import scipy.ndimage
 
 from jaximg import ops
 from tests.op_case import OpCase
@@ -14,6 +15,27 @@ METHOD = {
     "ccoeff": cv2.TM_CCOEFF,
     "ccoeff_normed": cv2.TM_CCOEFF_NORMED,
 }
+
+
+def exact(image: np.ndarray, template: np.ndarray, mode: str, mask: np.ndarray | None = None) -> np.ndarray:
+    """The definition, in float64; NaN where it divides by zero."""
+    h, w, _ = template.shape
+    windows = np.lib.stride_tricks.sliding_window_view(image.astype(np.float64), (h, w), (0, 1))
+    windows = windows.transpose(0, 1, 3, 4, 2)
+    weight = np.broadcast_to(1.0 if mask is None else mask, template.shape).astype(np.float64)
+    template = template.astype(np.float64)
+    if mode.startswith("ccoeff"):
+        template = template - (weight * template).sum((0, 1)) / weight.sum((0, 1))
+        windows = windows - ((weight * windows).sum((2, 3)) / weight.sum((0, 1)))[:, :, None, None]
+    square = weight**2
+    product = (windows - template) ** 2 if mode.startswith("sqdiff") else windows * template
+    score = (square * product).sum((2, 3, 4))
+    if mode.endswith("normed"):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            score /= np.sqrt((square * windows**2).sum((2, 3, 4)) * (square * template**2).sum())
+    if mode == "sqdiff_normed" and mask is None:
+        score = np.minimum(score, 1)
+    return score[..., None]
 
 
 def _template(h: int, w: int):
@@ -56,8 +78,63 @@ def _row(mode: str, h: int, w: int, *, masked: bool = False, bench: bool = True)
     )
 
 
+def _parabola(score: np.ndarray, y: int, x: int) -> tuple[float, float, float]:
+    """The summit near (y, x), between the pixels."""
+    best, place = score[y, x], [float(y), float(x)]
+    height = float(best)
+    for axis, n in enumerate(score.shape):
+        step = np.eye(2, dtype=int)[axis]
+        if 0 < (y, x)[axis] < n - 1:
+            a, c = (score[tuple(np.add((y, x), s * step))] for s in (-1, 1))
+            shift = 0.5 * (a - c) / (a - 2 * best + c)
+            place[axis] += shift
+            height -= 0.25 * (a - c) * shift
+    return place[0], place[1], height
+
+
+def _peaks(image: np.ndarray, count: int) -> np.ndarray:
+    """Local maxima of a 5 x 5 window by SciPy, best first."""
+    score = image[..., 0].astype(np.float64)
+    peaks = np.argwhere(score == scipy.ndimage.maximum_filter(score, 5, mode="constant", cval=-np.inf))
+    peaks = sorted(peaks.tolist(), key=lambda p: -score[tuple(p)])[:count]
+    found = np.asarray([_parabola(score, *p) for p in peaks]).reshape(-1, 3)
+    rows = np.full((count, 4), [-1.0, -1, 0, 0])
+    rows[: len(found)] = np.c_[found, np.ones(len(found))]
+    return rows.T
+
+
+def _search(image: np.ndarray, template: np.ndarray) -> np.ndarray:
+    score = exact(image, template, "ccoeff_normed")[..., 0]
+    y, x, height = _parabola(score, *np.unravel_index(score.argmax(), score.shape))
+    middle = (np.asarray(template.shape[:2]) - 1) / 2
+    return np.asarray([y + middle[0], x + middle[1], 1, 0, 0, height, 1])
+
+
 CASES = [
     *(_row(mode, 16, 14, bench=mode == "ccoeff_normed") for mode in METHOD),
     *(_row(mode, 5, 4, bench=mode == "ccoeff_normed") for mode in ("sqdiff_normed", "ccoeff_normed")),
     *(_row(mode, 12, 13, masked=True, bench=mode == "ccoeff_normed") for mode in METHOD),
+    OpCase(
+        ops.find_peaks,
+        _peaks,
+        "SciPy",
+        args=lambda rng, shape: (5,),
+        atol=1e-4,
+        channels=(1,),
+        same_size=False,
+        coordinates=True,
+        smallest=3,
+    ),
+    OpCase(
+        ops.match_search,
+        _search,
+        "NumPy",
+        args=_template(5, 4),
+        atol=2e-4,
+        channels=(1,),
+        same_size=False,
+        coordinates=True,
+        smallest=5,
+        bench_hw=None,
+    ),
 ]

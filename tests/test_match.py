@@ -8,31 +8,10 @@ import pytest
 import skimage.data
 
 from jaximg import ops
-from tests.cases_match import METHOD
+from tests.cases_match import METHOD, exact
 from tests.op_case import unit
 
 MODES = tuple(METHOD)
-
-
-def exact(image: np.ndarray, template: np.ndarray, mode: str, mask: np.ndarray | None = None) -> np.ndarray:
-    """The definition, in float64; NaN where it divides by zero."""
-    h, w, _ = template.shape
-    windows = np.lib.stride_tricks.sliding_window_view(image.astype(np.float64), (h, w), (0, 1))
-    windows = windows.transpose(0, 1, 3, 4, 2)
-    weight = np.broadcast_to(1.0 if mask is None else mask, template.shape).astype(np.float64)
-    template = template.astype(np.float64)
-    if mode.startswith("ccoeff"):
-        template = template - (weight * template).sum((0, 1)) / weight.sum((0, 1))
-        windows = windows - ((weight * windows).sum((2, 3)) / weight.sum((0, 1)))[:, :, None, None]
-    square = weight**2
-    product = (windows - template) ** 2 if mode.startswith("sqdiff") else windows * template
-    score = (square * product).sum((2, 3, 4))
-    if mode.endswith("normed"):
-        with np.errstate(invalid="ignore", divide="ignore"):
-            score /= np.sqrt((square * windows**2).sum((2, 3, 4)) * (square * template**2).sum())
-    if mode == "sqdiff_normed" and mask is None:
-        score = np.minimum(score, 1)
-    return score[..., None]
 
 
 def test_ccorr_is_filter2d_without_its_border(rng):
@@ -106,14 +85,28 @@ def test_flat_windows_score_as_in_opencv(rng, mode, value):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_flat_templates_score_as_in_opencv(rng, mode):
+def test_flat_templates_score_as_in_opencv_where_asked(rng, mode):
     image = unit(rng, (30, 31, 3))
     for value in (0.0, 0.5):
         template = np.full((11, 10, 3), value, np.float32)
         want = cv2.matchTemplate(image, template, METHOD[mode])[..., None]
-        np.testing.assert_allclose(ops.match_template(image, template, mode=mode), want, atol=3e-4)
+        got = ops.match_template(image, template, mode=mode, compat="opencv")
+        np.testing.assert_allclose(got, want, atol=3e-4)
     if mode == "ccoeff_normed":
-        assert (ops.match_template(image, template, mode=mode) == 1).all()
+        assert (got == 1).all()
+        assert (ops.match_template(image, template, mode=mode) == 0).all()
+
+
+@pytest.mark.parametrize("mode", ["sqdiff_normed", "ccorr_normed", "ccoeff_normed"])
+def test_masked_scores_have_opencvs_holes_where_asked(rng, mode):
+    image = np.zeros((16, 20, 1), np.float32)
+    image[:, 10:] = unit(rng, (16, 10, 1))
+    mask = np.tri(5, dtype=np.float32)
+    got = ops.match_template(image, unit(rng, (5, 5, 1)), mode=mode, mask=mask, compat="opencv")[..., 0]
+    assert not np.isfinite(got[:, :6]).any() and np.isfinite(got[:, 7:]).all()
+    flat = 0 * image[:5, :5]
+    assert not np.isfinite(ops.match_template(image, flat, mode=mode, mask=mask, compat="opencv")).any()
+    assert not np.isfinite(cv2.matchTemplate(image, flat, METHOD[mode], mask=mask)).any()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -221,5 +214,7 @@ def test_what_does_not_fit_is_refused(rng):
         ops.match_template(image, image[:4, :4, :1])
     with pytest.raises(ValueError, match="mode"):
         ops.match_template(image, image[:4, :4], mode="ncc")
+    with pytest.raises(ValueError, match="compat"):
+        ops.match_template(image, image[:4, :4], compat="skimage")
     with pytest.raises(ValueError, match="mask"):
         ops.match_template(image, image[:4, :4], mask=np.ones((3, 4)))

@@ -67,8 +67,10 @@ from jaximg.ops.morphology import (
     soft_erode,
     top_hat,
 )
+from jaximg.ops.peaks import Peaks, find_peaks
 from jaximg.ops.rank import median_blur, percentile_filter, rank_filter
 from jaximg.ops.resize import resize
+from jaximg.ops.search import Matches, match_search
 from jaximg.ops.shape_context import shape_context, shape_context_distance
 from jaximg.ops.sharding import sharded
 from jaximg.ops.skeleton import skeletonize
@@ -76,6 +78,8 @@ from jaximg.ops.smooth import anisotropic_diffusion, bilateral_filter, guided_fi
 from jaximg.ops.warp import remap, rotate, rotation_matrix, warp_affine, warp_perspective
 
 __all__ = [
+    "Matches",
+    "Peaks",
     "adjust_brightness",
     "adjust_contrast",
     "adjust_gamma",
@@ -103,6 +107,7 @@ __all__ = [
     "erode",
     "extract_patches",
     "filter2d",
+    "find_peaks",
     "flip_left_right",
     "flip_up_down",
     "fourier_descriptor",
@@ -121,6 +126,7 @@ __all__ = [
     "laplacian",
     "linear_to_rgb",
     "log",
+    "match_search",
     "match_shapes",
     "match_template",
     "median_blur",

@@ -18,8 +18,17 @@ FLAT = 3e-6
 """A masked window with less than this share of the picture's mean energy a pixel counts as flat: below is rounding."""
 
 
+Compat = Literal["finite", "opencv"]
+COMPATS: tuple[Compat, ...] = ("finite", "opencv")
+
+
 def match_template(
-    image: Image, template: Image, *, mode: Mode = "ccoeff_normed", mask: Mask | None = None
+    image: Image,
+    template: Image,
+    *,
+    mode: Mode = "ccoeff_normed",
+    mask: Mask | None = None,
+    compat: Compat = "finite",
 ) -> jax.Array:
     r"""Compares a template with every window of an image, OpenCV's `matchTemplate`.
 
@@ -31,9 +40,10 @@ def match_template(
         ccoeff          sum I' T'              ccoeff_normed   sum I' T' / sqrt(sum I'^2 sum T'^2), in [-1, 1]
 
     Where a window is flat (for "ccoeff_normed") or black, the normalised scores are OpenCV's: 0, and 1 for
-    "sqdiff_normed"; a flat template scores 1 everywhere in "ccoeff_normed". With a mask `m`, every product is weighted
-    by `m^2` and the means by `m`, as OpenCV has it, but flat windows score as without one, where OpenCV says NaN, and
-    "sqdiff_normed" may pass 1.
+    "sqdiff_normed". With a mask `m`, every product is weighted by `m^2` and the means by `m`, as OpenCV has it, and
+    "sqdiff_normed" may pass 1. A flat template fits nowhere: "ccoeff_normed" is 0. With `compat="opencv"` it is 1
+    everywhere without a mask, and with one, flat windows and templates score NaN (infinity in "sqdiff_normed"), as
+    OpenCV divides by nought or by its rounding there.
 
     Differentiable in image, template and mask; where a score is one of those constants its gradient is zero. Small
     templates are summed directly, others through the FFT; the error follows the picture's contrast, about 1e-6 of the
@@ -46,6 +56,7 @@ def match_template(
       mode: one of the six above. The best match is the minimum of the "sqdiff" modes, the maximum of the others.
       mask: `(..., h, w)` or `(..., h, w, 1 or C)`, 1 where the template's pixel counts, 0 where it is unknown; weights
         between are allowed.
+      compat: "finite", or "opencv" for OpenCV's own answers where there is nothing to divide by.
 
     Returns:
       `(..., H - h + 1, W - w + 1, 1)` scores in the image's dtype; entry (y, x) is the window whose first pixel is
@@ -53,7 +64,7 @@ def match_template(
 
     Raises:
       TypeError: an image or template that is not floating point.
-      ValueError: a template larger than the image, other channels, an unknown mode, or a mask that doesn't fit.
+      ValueError: a template larger than the image, other channels, an unknown mode or compat, a mask that doesn't fit.
 
     Example:
       >>> x = jnp.arange(20.0).reshape(4, 5, 1) ** 2
@@ -66,13 +77,15 @@ def match_template(
     image = check_image(image)
     template = check_image(template, name="template", channels=image.shape[-1])
     check_choice(mode, MODES, "mode")
+    check_choice(compat, COMPATS, "compat")
     if template.shape[-3] > image.shape[-3] or template.shape[-2] > image.shape[-2]:
         raise ValueError(
             f"the template, {template.shape}, is larger than the image, {image.shape}: crop it or pad those"
         )
     if mask is None:
-        return _match(image, template.astype(image.dtype), mode)
-    return _match_masked(image, template.astype(image.dtype), check_mask(mask, template).astype(image.dtype), mode)
+        return _match(image, template.astype(image.dtype), mode, compat)
+    mask = check_mask(mask, template).astype(image.dtype)
+    return _match_masked(image, template.astype(image.dtype), mask, mode, compat)
 
 
 def _same_rank(*arrays: jax.Array) -> list[jax.Array]:
@@ -95,8 +108,8 @@ def _channels(scores: jax.Array) -> jax.Array:
     return scores.sum(-1, keepdims=True)
 
 
-@partial(jax.jit, static_argnames="mode")
-def _match(image: jax.Array, template: jax.Array, mode: Mode) -> jax.Array:
+@partial(jax.jit, static_argnames=("mode", "compat"))
+def _match(image: jax.Array, template: jax.Array, mode: Mode, compat: Compat) -> jax.Array:
     dtype, pixels = image.dtype, template.shape[-3] * template.shape[-2]
     image, template = _same_rank(image, template)
     mean = _mean(template)
@@ -113,7 +126,7 @@ def _match(image: jax.Array, template: jax.Array, mode: Mode) -> jax.Array:
     if mode == "ccoeff_normed":
         score = _normalised(score, _channels(deviation), energy, template_energy, 0.0)
         flat_template = template_energy < float(jnp.finfo(jnp.float64).eps) * pixels
-        return jnp.where(flat_template, 1.0, score).astype(dtype)
+        return jnp.where(flat_template, float(compat == "opencv"), score).astype(dtype)
     gap = total / pixels - mean
     score = _channels(deviation) + pixels * _channels(gap * gap) - 2 * score + template_energy
     score = jnp.maximum(score, 0)
@@ -150,15 +163,16 @@ def _root(x: jax.Array) -> jax.Array:
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1)), 0)
 
 
-@partial(jax.jit, static_argnames="mode")
-def _match_masked(image: jax.Array, template: jax.Array, mask: jax.Array, mode: Mode) -> jax.Array:
+@partial(jax.jit, static_argnames=("mode", "compat"))
+def _match_masked(image: jax.Array, template: jax.Array, mask: jax.Array, mode: Mode, compat: Compat) -> jax.Array:
     dtype = image.dtype
     image, template, mask = _same_rank(image, template, mask)
     mask = jnp.broadcast_to(mask, (*mask.shape[:-1], image.shape[-1]))
     square = mask * mask
     count, weight = _sum(mask), _sum(square)
     if mode.startswith("ccoeff"):
-        return _masked_ccoeff(image, template, mask, square, count, mode).astype(dtype)
+        flat_score = jnp.nan if compat == "opencv" else 0.0
+        return _masked_ccoeff(image, template, mask, square, count, mode, flat_score).astype(dtype)
     score = correlate_template(image, square * template, total=True)
     if mode == "ccorr":
         return score.astype(dtype)
@@ -169,11 +183,18 @@ def _match_masked(image: jax.Array, template: jax.Array, mask: jax.Array, mode: 
     if mode == "sqdiff":
         return score.astype(dtype)
     least = FLAT * _channels(weight * lax.stop_gradient(_mean(image * image)))
-    return _over(score, energy, least, template_energy, float(mode == "sqdiff_normed")).astype(dtype)
+    nothing = {"sqdiff_normed": (1.0, jnp.inf), "ccorr_normed": (0.0, jnp.nan)}[mode][compat == "opencv"]
+    return _over(score, energy, least, template_energy, nothing).astype(dtype)
 
 
 def _masked_ccoeff(
-    image: jax.Array, template: jax.Array, mask: jax.Array, square: jax.Array, count: jax.Array, mode: Mode
+    image: jax.Array,
+    template: jax.Array,
+    mask: jax.Array,
+    square: jax.Array,
+    count: jax.Array,
+    mode: Mode,
+    flat_score: float,
 ) -> jax.Array:
     """One kernel gives `sum m^2 (I - mean_m I) (T - mean_m T)`; the window's own energy takes three more."""
     known = jnp.where(count == 0, 1, count)
@@ -192,7 +213,7 @@ def _masked_ccoeff(
     least = FLAT * _channels(_sum(square) * lax.stop_gradient(_mean(image * image)))
     template_energy = _channels(_sum(square * shape * shape))
     flat_template = template_energy < float(jnp.finfo(jnp.float64).eps) * _channels(_sum(square))
-    return jnp.where(flat_template, 1.0, _over(score, energy, least, template_energy, 0.0))
+    return jnp.where(flat_template, flat_score, _over(score, energy, least, template_energy, flat_score))
 
 
 def _over(
