@@ -4,7 +4,7 @@ XLA compiles a program for every shape. A folder of photographs has as many shap
 into squares of one of a few sizes, each with a rim of its neighbours wide enough that no seam can show.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
@@ -13,16 +13,23 @@ SIDES = (64, 256, 512)
 """The sides of the squares, in pixels, multiples of 8: the smallest that holds the picture, or the largest."""
 
 
-def tiled(step: Callable[..., jax.Array], *images: np.ndarray, rim: int) -> np.ndarray:
+def tiled(
+    step: Callable[..., jax.Array],
+    *images: np.ndarray,
+    rim: int,
+    sides: Sequence[int] = SIDES,
+    beyond: str = "symmetric",
+) -> np.ndarray:
     """Applies `step` square by square.
 
-    Squares begin at multiples of 8 pixels, so JPEG's blocks are never cut. Beyond its border a picture is continued
-    by mirroring ("symmetric").
+    Squares begin at multiples of 8 pixels, so JPEG's blocks are never cut.
 
     Args:
       step: takes the `(side, side, C)` cuts of all `images`, answers with the first one's successor; jitted.
       images: `(H, W, C)` float32 arrays of one height and width.
       rim: how many pixels around itself a pixel of the result depends on.
+      sides: of the squares, ascending, multiples of 8.
+      beyond: how a picture goes on beyond its border: "symmetric", mirrored, or "zero".
 
     Returns:
       `(H, W, C)` float32, without a seam.
@@ -34,11 +41,11 @@ def tiled(step: Callable[..., jax.Array], *images: np.ndarray, rim: int) -> np.n
     """
     height, width = images[0].shape[:2]
     rim = -(-rim // 8) * 8
-    side = next((s for s in SIDES if max(height, width) <= s), SIDES[-1])
+    side = next((s for s in sides if max(height, width) <= s), sides[-1])
     out = np.empty((height, width, images[0].shape[-1]), np.float32)
     for y in _starts(height, side, rim):
         for x in _starts(width, side, rim):
-            done = np.asarray(step(*(_cut(image, y, x, side) for image in images)))
+            done = np.asarray(step(*(_cut(image, y, x, side, beyond) for image in images)))
             _paste(out, done, y, x, rim)
     return out
 
@@ -50,11 +57,13 @@ def _starts(size: int, side: int, rim: int) -> range:
     return range(0, size - 2 * rim, side - 2 * rim)
 
 
-def _cut(image: np.ndarray, y: int, x: int, side: int) -> np.ndarray:
+def _cut(image: np.ndarray, y: int, x: int, side: int, beyond: str) -> np.ndarray:
     piece = image[y : y + side, x : x + side]
     missing = [(0, side - piece.shape[0]), (0, side - piece.shape[1]), (0, 0)]
     if not any(after for _, after in missing):
         return piece
+    if beyond == "zero":
+        return np.pad(piece, missing)
     # The mirror may need more pixels than the last square has of its own.
     index = [
         _mirror(np.arange(start, start + side), size) for start, size in ((y, image.shape[0]), (x, image.shape[1]))

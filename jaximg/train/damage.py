@@ -1,0 +1,130 @@
+"""What the restoration networks learn from: damage made on the device, inside the step.
+
+A recipe is `(key, clean) -> (inputs, target)` on a batch `(B, H, W, C)` in [0, 1], B, H and W multiples of 8; `inputs`
+is what the network is called with, the damaged picture first, then its maps. Each kind of damage has its share of the
+batch, so that only those pictures pay for it.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaximg import degrade
+from jaximg.models.restorer import coarseness
+from jaximg.ops.denoise import dct_matrix
+from jaximg.typing import Key
+
+Inputs = tuple[jax.Array, ...]
+Recipe = Callable[[Key, jax.Array], tuple[Inputs, jax.Array]]
+
+STRONGEST = 55 / 255
+"""Gaussian noise goes up to this."""
+_HIGH = (np.add.outer(np.arange(8), np.arange(8)) >= 9).astype(np.float32)
+
+
+def denoise(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
+    """Half of the batch gets Gaussian noise, a quarter a camera's, a quarter JPEG.
+
+    The maps are the level of the noise and the JPEG's coarseness. A camera's noise is told as a blind measurement
+    would: by its high frequencies, up to a quarter wrong.
+
+    Args:
+      key: typed key.
+      clean: `(B, H, W, 1 or 3)`.
+
+    Returns:
+      `(damaged, sigma, coarseness)` and the clean pictures.
+
+    Example:
+      >>> (damaged, sigma, blocks), target = denoise(jax.random.key(0), jnp.full((8, 16, 16, 3), 0.5))
+      >>> damaged.shape, sigma.shape, float(blocks[0].max()), bool(blocks[-1].max() > 0)
+      ((8, 16, 16, 3), (8, 16, 16, 1), 0.0, True)
+    """
+    keys = jax.random.split(key, 3)
+    half, rest = jnp.split(clean, 2)
+    third, fourth = jnp.split(rest, 2)
+    parts = gaussian(keys[0], half), camera(keys[1], third), jpeg(keys[2], fourth)
+    damaged, sigma, blocks = (jnp.concatenate(part) for part in zip(*parts, strict=True))
+    return (damaged, _map(sigma, clean), _map(blocks, clean)), clean
+
+
+def gaussian(key: Key, clean: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """White noise of any level; every second picture is clipped and rounded, as a file is."""
+    level, noise = jax.random.split(key)
+    sigma = jax.random.uniform(level, clean.shape[:1], maxval=STRONGEST)
+    noisy = degrade.gaussian_noise(noise, clean, sigma=sigma)
+    return _alternate(noisy, in_8_bits(noisy)), sigma, jnp.zeros_like(sigma)
+
+
+def camera(key: Key, clean: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Noise that grows with brightness and is correlated; every second picture goes through JPEG."""
+    size, keys = clean.shape[:1], jax.random.split(key, 8)
+    shot = 10 ** jax.random.uniform(keys[0], size, minval=-4, maxval=-1.7)
+    read = jax.random.uniform(keys[1], size, maxval=0.06)
+    correlation = jax.random.uniform(keys[2], size)
+    gain = jax.random.uniform(keys[3], (*size, clean.shape[-1]), minval=0.7, maxval=1.6)
+
+    def one(
+        key: Key, image: jax.Array, shot: jax.Array, read: jax.Array, blur: jax.Array, gain: jax.Array
+    ) -> jax.Array:
+        return degrade.camera_noise(key, image, shot=shot, read=read, correlation=blur, gain=gain)
+
+    noisy = in_8_bits(jax.vmap(one)(jax.random.split(keys[4], size[0]), clean, shot, read, correlation, gain))
+    quality = jax.random.uniform(keys[5], size, minval=50, maxval=98)
+    coded = _coded(noisy, quality)
+    out = _alternate(coded, noisy)
+    wrong = jax.random.uniform(keys[6], size, minval=0.8, maxval=1.25)
+    return out, wrong * high_frequencies(out - clean), _alternate(coarseness(quality), jnp.zeros_like(quality))
+
+
+def jpeg(key: Key, clean: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """JPEG of any quality; of every second picture, a bad one."""
+    quality = jax.random.uniform(key, clean.shape[:1], minval=5, maxval=95)
+    quality = _alternate(5 + (quality - 5) * 35 / 90, quality)
+    return _coded(clean, quality), jnp.zeros_like(quality), coarseness(quality)
+
+
+def in_8_bits(image: jax.Array) -> jax.Array:
+    """As a file would hold it: clipped and rounded to multiples of 1/255.
+
+    Example:
+      >>> in_8_bits(jnp.array([-1.0, 0.5, 2.0])).tolist()
+      [0.0, 0.501960813999176, 1.0]
+    """
+    return jnp.round(255 * jnp.clip(image, 0, 1)) / 255
+
+
+def high_frequencies(noise: jax.Array) -> jax.Array:
+    """The level of white noise with the same energy in the high half of an 8 x 8 DCT: what can be measured blind.
+
+    Args:
+      noise: `(B, H, W, C)`, sides multiples of 8.
+
+    Returns:
+      `(B,)`.
+
+    Example:
+      >>> noise = 0.1 * jax.random.normal(jax.random.key(0), (1, 64, 64, 3))
+      >>> f"{high_frequencies(noise)[0]:.2f}"
+      '0.10'
+    """
+    batch, height, width, channels = noise.shape
+    dct = jnp.asarray(dct_matrix(8), noise.dtype)
+    blocks = noise.reshape(batch, height // 8, 8, width // 8, 8, channels)
+    energy = jnp.square(jnp.einsum("ki,bpiqjc,lj->bpqckl", dct, blocks, dct)) * _HIGH
+    return jnp.sqrt(jnp.mean(energy, (1, 2, 3, 4, 5)) / _HIGH.mean() + 1e-12)
+
+
+def _coded(image: jax.Array, quality: jax.Array) -> jax.Array:
+    return jax.vmap(lambda x, q: degrade.jpeg(None, x, quality=q))(image, quality)
+
+
+def _alternate(even: jax.Array, odd: jax.Array) -> jax.Array:
+    first = jnp.arange(even.shape[0]) % 2 == 0
+    return jnp.where(first.reshape(-1, *[1] * (even.ndim - 1)), even, odd)
+
+
+def _map(values: jax.Array, image: jax.Array) -> jax.Array:
+    return jnp.broadcast_to(values[:, None, None, None], (*image.shape[:-1], 1))
