@@ -1,10 +1,10 @@
 """Convolution and pooling layers: Flax's in name, fields, parameters and value, formulated for speed on a CPU.
 
-XLA's CPU backend has a fast path for plain convolutions of stride one, and a slow one for most of what differentiating a
-convolution or a pool makes of it; inside a `lax.scan` the slow one is 25 times slower still. So on a CPU a backward pass
-is written as plain convolutions again, a pool as a maximum over axes, a transposed or strided convolution as a plain one
-between depth and space, a depthwise one as shifted multiply-adds. Other platforms get `lax`'s own. `by_platform` is the
-one place that decides; it does so when a program is lowered, so exports carry the right one.
+XLA's CPU backend has a fast path for plain convolutions of stride one, and a slow one for most of what differentiating
+a convolution or a pool makes of it; inside a `lax.scan` the slow one is 25 times slower still. So on a CPU a backward
+pass is written as plain convolutions again, a pool as a maximum over axes, a transposed or strided convolution as a
+plain one between depth and space, a depthwise one as shifted multiply-adds. Other platforms get `lax`'s own.
+`by_platform` is the one place that decides; it does so when a program is lowered, so exports carry the right one.
 
 On a CPU these layers have reverse derivatives of any order, not forward ones (`jax.jvp`).
 """

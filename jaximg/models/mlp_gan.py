@@ -17,7 +17,7 @@ class MLPGenerator(nn.Module):
 
         [dense -> leaky relu -> (batch norm)] for each of features -> dense -> tanh
 
-    As it stands, from 100 numbers: 1,493,520 parameters, 3,584 of them the batch norms'.
+    As it stands, from 100 numbers: 1,489,936 parameters, 3,584 of them the batch norms'.
 
     Attributes:
       shape: of the picture.

@@ -106,8 +106,8 @@ def make_gan_step(
     def d_side(params: Tree, stats: Tree, key: Key, batch: Batch, real: jax.Array, fake: jax.Array, step: jax.Array):
         if stats and weights:
             raise ValueError(
-                f"{', '.join(weights)}: the gradient of one picture's score is not defined where batch statistics couple "
-                "the pictures; use a discriminator without batch norm, or no penalty"
+                f"{', '.join(weights)}: the gradient of one picture's score is not defined where batch statistics "
+                "couple the pictures; use a discriminator without batch norm, or no penalty"
             )
         scores = partial(judge, params, batch=batch)
         on_real, on_fake, stats, penalties = _compare(scores, stats, key, real, fake, weights)
@@ -192,7 +192,7 @@ def _label(batch: Batch) -> Batch:
 
 
 def _scores(call: Callable[..., Any], augment: Augment | None, params: Tree, stats: Tree, *, key, batch, image):
-    """Scores `(B,)` and new statistics; `image` may hold k pictures for each example, side by side: `(k B, H, W, C)`."""
+    """Scores `(B,)` and new statistics; `image` may hold two pictures for each example, side by side."""
     copies = image.shape[0] // batch["index"].shape[0]
     index, label = batch["index"], _label(batch)
     if copies > 1:

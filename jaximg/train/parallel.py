@@ -152,8 +152,8 @@ def initialise_distributed(
 ) -> bool:
     """Joins this process to the others, where there are others. Call it before anything touches a device.
 
-    Explicit arguments come first, then the environment (`JAXIMG_COORDINATOR`, `JAXIMG_PROCESSES`, `JAXIMG_PROCESS`), then
-    what `jax.distributed` knows by itself: SLURM (`srun`), TPU pods, Open MPI.
+    Explicit arguments come first, then the environment (`JAXIMG_COORDINATOR`, `JAXIMG_PROCESSES`, `JAXIMG_PROCESS`),
+    then what `jax.distributed` knows by itself: SLURM (`srun`), TPU pods, Open MPI.
 
     Args:
       coordinator: `host:port` of process 0.

@@ -63,8 +63,8 @@ def init_state(
 
     Example:
       >>> state = init_state(nn.Dense(2), optax.sgd(0.1), jax.random.key(0), jnp.zeros((1, 3)), ema=True)
-      >>> state.params["kernel"].shape, int(state.step), jax.tree.structure(state.ema) == jax.tree.structure(state.params)
-      ((3, 2), 0, True)
+      >>> state.params["kernel"].shape, state.ema["kernel"].shape, int(state.step)
+      ((3, 2), (3, 2), 0)
     """
     key_params, key_run = jax.random.split(key)
     params, stats = _init(model, key_params, *inputs, **kwargs)
@@ -74,7 +74,7 @@ def init_state(
 def init_classifier_state(
     model: nn.Module, tx: optax.GradientTransformation, key: Key, example: jax.Array, **options: Any
 ) -> TrainState:
-    """`init_state` for a model of pictures alone: a classifier; `example` is `(B, H, W, C)`, its values don't matter."""
+    """`init_state` for a model of pictures alone, a classifier; `example` is `(B, H, W, C)`, any values."""
     return init_state(model, tx, key, as_float(example[:1]), **options)
 
 

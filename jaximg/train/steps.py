@@ -56,7 +56,7 @@ def make_classifier_step(
     """A step of a classifier: cross-entropy of `model(image)` against `batch["label"]`.
 
     Args:
-      model: from `(B, H, W, C)` in [0, 1] to logits `(B, classes)`. `train=True` and `index=` are passed if it names them.
+      model: from `(B, H, W, C)` in [0, 1] to logits `(B, classes)`; gets `train=True` and `index=` if it names them.
       tx: the optimizer.
       axis_name: the axis that `pmap` or `shard_map` splits the batch over.
       augment: `(key, picture) -> picture` on one `(H, W, C)`, run inside the step, a key an example.
