@@ -1,6 +1,11 @@
-"""Two virtual CPU devices, strict dtype and rank promotion: what the library promises, the tests demand."""
+"""Two virtual CPU devices, strict dtype and rank promotion: what the library promises, the tests demand.
+
+Nearly all of the time goes into compiling. So the tests of one row of the operator table run one after the other in one
+process, each finding what those before it compiled; `--dist loadgroup` keeps them together where there are several.
+"""
 
 import os
+from pathlib import Path
 
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -12,16 +17,38 @@ import pytest
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
+ROOM = 2.5e9
+"""Bytes that a process may take up before it lets go of what it compiled."""
+
 
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-@pytest.fixture(autouse=True)
-def bounded_memory(request):
-    """A thousand small programs are kept for nobody: each compiled one holds on to its memory."""
-    yield
-    request.session.config.tests_run = getattr(request.session.config, "tests_run", 0) + 1
-    if request.session.config.tests_run % 100 == 0:
-        jax.clear_caches()
+def group(item: pytest.Item) -> str:
+    """The row of the operator table that a test is about, or its file."""
+    case = getattr(item, "callspec", None) and item.callspec.params.get("case")
+    return case.id if hasattr(case, "oracle") else item.nodeid.partition("::")[0]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Rows together, wherever their first test stood."""
+    places: dict[str, int] = {}
+    items.sort(key=lambda item: places.setdefault(group(item), len(places)))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    if nextitem is None or group(item) != group(nextitem):
+        if resident() > ROOM:
+            jax.clear_caches()
+
+
+def resident() -> float:
+    """Bytes of memory that this process holds; no end of them where the system doesn't say."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return float("inf")

@@ -99,11 +99,10 @@ def test_keeps_dtype_and_shape(damage, picture, dtype):
 
 
 @every
-@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
-def test_gradients_are_finite_on_flat_pictures(damage, picture, level):
-    flat = jnp.full(picture.shape, level)
-    gradient = jax.grad(lambda x: sum(jnp.sum(leaf) for leaf in jax.tree.leaves(damage(KEY, x))))(flat)
-    assert np.isfinite(gradient).all()
+def test_gradients_are_finite_on_flat_pictures(damage, picture):
+    gradient = jax.jit(jax.grad(lambda x: sum(jnp.sum(leaf) for leaf in jax.tree.leaves(damage(KEY, x)))))
+    for level in (0.0, 0.5, 1.0):
+        assert np.isfinite(gradient(jnp.full(picture.shape, level))).all()
 
 
 @every

@@ -1,6 +1,7 @@
 """Every row of the operator table, held to every guarantee."""
 
 import inspect
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,9 @@ from tests.op_case import OpCase
 from tests.op_cases import CASES
 
 H, W = 21, 26
+QUICKLY = {"xla_backend_optimization_level": 0}
+"""For derivatives, whose identities don't hang on LLVM: half the compile time. All else is compiled as for users."""
+
 rows = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 
 
@@ -112,7 +116,7 @@ def test_gradient_equals_finite_differences(case):
 
         rng = np.random.default_rng(1)
         weights = jnp.asarray(rng.standard_normal(jax.eval_shape(joined, image).shape))
-        loss = jax.jit(jax.value_and_grad(lambda x: jnp.vdot(joined(x), weights)))
+        loss = jax.jit(jax.value_and_grad(lambda x: jnp.vdot(joined(x), weights)), compiler_options=QUICKLY)
         gradient = loss(image)[1]
         for _ in range(3):
             step = jnp.asarray(rng.standard_normal(image.shape))
@@ -145,7 +149,7 @@ def test_adjoint_identity(case):
         def forward(x, call=call, arrays=arrays):
             return call(x, *arrays)
 
-        @jax.jit
+        @partial(jax.jit, compiler_options=QUICKLY)
         def both_ways(x, y, forward=forward):
             out, vjp = jax.vjp(forward, x)
             return out, vjp(y)[0], jax.linear_transpose(forward, x)(y)[0]

@@ -61,5 +61,5 @@ def test_the_two_commands_stand_on_lines_of_their_own():
     lines = [line for block in blocks("sh") for line in block.splitlines() if line.startswith(start)]
     assert [line.removeprefix(start) for line in lines] == [
         "pip install . && jaximg demo",
-        "pip install -e '.[test]' && pytest -n 2",
+        "pip install -e '.[test]' && pytest -n 2 --dist loadgroup",
     ]
