@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image as Pil
 from PIL import ImageDraw, ImageFont
 
-__all__ = ["Comparison", "contact_sheet", "grid", "label", "on_white", "page", "save"]
+__all__ = ["Comparison", "contact_sheet", "film", "grid", "label", "on_white", "page", "save"]
 
 CAPTION = 20
 """Height of a line of text under a picture, in pixels."""
@@ -125,6 +125,18 @@ def save(path: str | Path, image: np.ndarray) -> None:
       image: `(H, W, 1 or 3)`.
     """
     _pil(image).save(path)
+
+
+def film(path: str | Path, images: Sequence[np.ndarray], *, milliseconds: int = 60) -> None:
+    """Writes pictures of one size as an animated GIF that begins anew at its end.
+
+    Args:
+      path: where to; ends in .gif.
+      images: `(H, W, 1 or 3)` each, in [0, 1].
+      milliseconds: that each is shown.
+    """
+    first, *others = map(_pil, images)
+    first.save(path, save_all=True, append_images=others, duration=milliseconds, loop=0)
 
 
 def _pil(image: np.ndarray) -> Pil.Image:

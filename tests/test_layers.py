@@ -30,6 +30,8 @@ SOME = {
     "optax": ("train", "correct"),
     "flax": ("models", "train", "correct"),
     "orbax": ("train/checkpoint.py",),
+    "grain": ("train",),
+    "tensorboardX": ("train/folder.py",),
     "dm_pix": ("ops", "quality"),
     "PIL": ("io", "degrade", "correct", "report"),
     "tifffile": ("io",),

@@ -16,6 +16,10 @@ COMMANDS = {
     "diagnose": "Say what is wrong with pictures, changing nothing.",
     "op": "Run one operator of jaximg.ops on a picture.",
     "demo": "Damage a photograph in four ways, correct each, show the difference.",
+    "train": "Train a classifier or a generator, or go on where it stopped.",
+    "generate": "Make pictures with a trained generator.",
+    "evaluate": "Measure a trained model against real pictures.",
+    "predict": "Say what a trained classifier sees in pictures.",
 }
 INTERRUPTED = 130
 
@@ -74,7 +78,7 @@ def _help() -> str:
     commands = "\n".join(f"  {name:{width}}  {line}" for name, line in COMMANDS.items())
     return f"""usage: jaximg COMMAND ...
 
-Image correction from the shell.
+Image correction and generation from the shell.
 
 commands:
 {commands}
@@ -87,4 +91,6 @@ examples:
   jaximg demo
   jaximg correct photo.jpg
   jaximg correct scans/ --recursive -o better/ --compare --report
-  jaximg op gaussian_blur photo.jpg soft.jpg --sigma 2"""
+  jaximg op gaussian_blur photo.jpg soft.jpg --sigma 2
+  jaximg generate dcgan_digits --seeds 0-63 -o grid.png
+  jaximg train cnn_digits"""

@@ -97,6 +97,14 @@ class Checkpoints:
         """The steps there are, oldest first; that they are sound is not said."""
         return sorted(self._manager.all_steps(read=True))
 
+    def best(self, metric: str, mode: str = "max") -> int | None:
+        """The step of the best checkpoint by a metric; None where none has it."""
+        scored = []
+        for step in self.steps():
+            with contextlib.suppress(Exception):  # a damaged one has no score
+                scored.append((float(self._manager.metrics(step)[metric]), step))
+        return (max if mode == "max" else min)(scored)[1] if metric and scored else None
+
     def save(
         self,
         step: int,

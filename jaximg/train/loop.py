@@ -188,7 +188,7 @@ class _Run:
     unchecked: list[tuple[int, jax.Array]] = field(default_factory=list)
 
     def go(self, workers: int, profile: int) -> Result:
-        self.place.shares(self.batch)
+        check_batch(self.place, self.batch)
         state = self.place.init(self.task.init, jax.random.key(self.seed))
         state, step = self._resume(state)
         compiled = self.place.compile(self.task.make_step)
@@ -341,6 +341,13 @@ class _Run:
         if not self._stacked(state):
             return found.state
         return self.place.put(jax.tree.map(lambda x: np.asarray(x.addressable_data(0)), found.state), state)
+
+
+def check_batch(place: Placement, batch: int) -> None:
+    """Raises RunError where the devices can't share a batch evenly."""
+    devices = len(place.devices)
+    if batch % devices:
+        raise RunError(f"a batch of {batch} can't be shared by {devices} devices: take a multiple of {devices}")
 
 
 class _Profiler:

@@ -97,15 +97,20 @@ def latents(seeds: Sequence[int], size: int) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def _look(model: nn.Module) -> Callable[..., jax.Array]:
-    """Features and logits side by side; a model without `hidden_units` has its logits for features."""
+    """Features, which are what the last dense layer takes in, and logits, side by side."""
 
     @jax.jit
     def look(variables: dict[str, Any], images: jax.Array) -> jax.Array:
-        logits = model.apply(variables, images)
-        if not hasattr(model, "hidden_units"):
-            return jnp.concatenate([logits, logits], axis=-1)
-        hidden = model.apply(variables, images, method="hidden_units")
-        return jnp.concatenate([hidden, logits], axis=-1)
+        taken: list[jax.Array] = []
+
+        def note(call: Callable, args: tuple, kwargs: dict, context: Any) -> Any:
+            if isinstance(context.module, nn.Dense) and context.method_name == "__call__":
+                taken.append(args[0])
+            return call(*args, **kwargs)
+
+        with nn.intercept_methods(note):
+            logits = model.apply(variables, images)
+        return jnp.concatenate([taken[-1], jnp.asarray(logits)], axis=-1)
 
     return look
 

@@ -206,10 +206,11 @@ def _sample(path: Path, size: int | None, channels: int | None) -> np.ndarray:
         pixels = io.read(path).pixels
     except io.ReadError as error:
         raise DataError(str(error)) from None
-    return np.round(255 * square(_channels(pixels, channels), size)).astype(np.uint8)
+    return np.round(255 * square(with_channels(pixels, channels), size)).astype(np.uint8)
 
 
-def _channels(pixels: np.ndarray, channels: int | None) -> np.ndarray:
+def with_channels(pixels: np.ndarray, channels: int | None) -> np.ndarray:
+    """The picture `(H, W, C)` in grey or in colour, as 1 or 3 channels ask for; as it is for None."""
     if channels == 1 and pixels.shape[-1] == 3:
         return pixels @ np.array([[0.299], [0.587], [0.114]], np.float32)
     return np.repeat(pixels, 3, axis=-1) if channels == 3 and pixels.shape[-1] == 1 else pixels
@@ -222,7 +223,7 @@ def _records(path: Path, files: list[Path], part: str, size: int | None, channel
 
     def one(i: int) -> np.ndarray:
         pixels = records.pixels(source[i], f"{path}, record {i}")
-        return np.round(255 * square(_channels(pixels, channels), size)).astype(np.uint8)
+        return np.round(255 * square(with_channels(pixels, channels), size)).astype(np.uint8)
 
     return _kept(Dataset(path.name, Reader(len(source), one), labels)), parted
 

@@ -1,0 +1,112 @@
+"""Ships a trained model: `python -m bench.ship RUN NAME --data DIR` writes half-precision weights and their card.
+
+The figures on the card are measured here, of the file as it is shipped.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from jaximg.evaluate import accuracy, class_histogram, judge_generator
+from jaximg.train import data, tasks
+from jaximg.train.folder import read_options, read_stats
+from jaximg.train.trained import Trained, load, ship
+
+SAMPLES = 10_000
+LICENCE = """MNIST (LeCun, Cortes, Burges; modified from NIST's special databases 1 and 3), which its copies state
+to be under CC-BY-SA-3.0. The weights are under Apache-2.0, as jaximg is."""
+
+
+def main() -> None:
+    """Writes NAME.npz, NAME.json and NAME.md."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path, help="the folder of a run")
+    parser.add_argument("name", help="what it is to be called")
+    parser.add_argument("--data", required=True, help="the data that it was trained on, with its test part")
+    parser.add_argument("--hardware", default="two CPU cores", help="what it was trained on")
+    args = parser.parse_args()
+    path = ship(load(args.run), args.name)
+    shipped = load(args.name)
+    sets = data.load(args.data), data.load(args.data, "test")
+    lines = _classifier(shipped, sets[1]) if shipped.kind == "classifier" else _generator(shipped, sets)
+    text = _card(shipped, args.run, path, args.hardware, lines)
+    path.with_suffix(".md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+def _classifier(model: Trained, test: data.Dataset) -> list[str]:
+    share = accuracy(model.judge(test.float_images())[1], np.asarray(test.labels))
+    small = data.load("digits", "test")
+    other = accuracy(model.judge(small.float_images())[1], np.asarray(small.labels))
+    return [
+        f"{share:.2%} of the {len(test)} test pictures right.",
+        f"(Of the small digits' {len(small)}: {other:.1%}.)",
+    ]
+
+
+def _generator(model: Trained, sets: tuple[data.Dataset, data.Dataset]) -> list[str]:
+    judge = load("cnn_digits")
+    fake = model.samples(range(SAMPLES))
+    shares = class_histogram(judge.judge(fake)[1].argmax(-1), len(judge.classes))
+    found = judge_generator(judge.judge, fake, *tasks.reals(sets, SAMPLES))
+    return [
+        f"Of {found.samples} samples (seeds 0 and up), by the features of `cnn_digits` ({judge.digest}), beside what",
+        "as many training pictures score against test pictures:",
+        "",
+        "| | samples | real against real |",
+        "|---|---|---|",
+        f"| Frechet classifier distance | {found.frechet:.3f} | {found.frechet_real:.3f} |",
+        f"| precision (k = 3) | {found.precision:.3f} | {found.precision_real:.3f} |",
+        f"| recall (k = 3) | {found.recall:.3f} | {found.recall_real:.3f} |",
+        "",
+        f"Shares of the classes 0 to 9: {' '.join(f'{share:.3f}' for share in shares)}.",
+    ]
+
+
+def _card(model: Trained, run: Path, path: Path, hardware: str, figures: list[str]) -> str:
+    options = read_options(run)
+    count = sum(leaf.size for leaf in jax.tree.leaves(model.variables["params"]))
+    seconds = sum(line.get("seconds", 0) for line in read_stats(run))
+    shown = {k: v for k, v in options.items() if k not in ("facts", "dataset", "data", "profile", "workers")}
+    does = "tells" if model.kind == "classifier" else "makes"
+    use = f"jaximg predict {path.stem} picture.png" if does == "tells" else f"jaximg generate {path.stem} -o grid.png"
+    pictures = " x ".join(map(str, model.shape))
+    return "\n".join(
+        [
+            f"# {path.stem}",
+            "",
+            f"A {model.kind} that {does} handwritten digits, light on dark, {pictures}: `{use}`.",
+            "",
+            f"- `{model.architecture}` with {json.dumps(model.arguments)}: {count:,} parameters, float16 in the file",
+            f"  ({path.stat().st_size / 1024:.0f} KiB), float32 in use; weights' digest {model.digest}",
+            f"- trained on the {options['facts']['shape']} pictures of MNIST's training part, {model.step} steps of",
+            f"  {options['batch']}, {seconds / 60:.0f} minutes on {hardware} that other work shared",
+            "",
+            "## How good",
+            "",
+            *figures,
+            "",
+            "## Limits",
+            "",
+            "Single digits in the middle of the picture, as MNIST has them; nothing else is known to it, and it",
+            "doesn't say so when it sees something else. Writers were American census workers and students.",
+            "",
+            "## Data and licence",
+            "",
+            LICENCE,
+            "",
+            "## Settings",
+            "",
+            "```json",
+            json.dumps(shown, indent=1, sort_keys=True),
+            "```",
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""`jaximg train`: train a model as a config says, or go on where an earlier run stopped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from jaximg.cli import configs, runs
+from jaximg.cli.parse import Flag, Usage, parse
+
+if TYPE_CHECKING:
+    from jaximg.train.config import Config
+    from jaximg.train.loop import Result
+
+Word = Annotated[str, arg(metavar="NAME|FILE")]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Train a model as a config says: cnn_digits, gan_digits, dcgan_digits, cnn_fashion, or a .py file of one's own.
+
+    Writes options.json, stats.jsonl, TensorBoard's files, reals.png and fakesNNNNNN.png, and checkpoints. The same
+    command again goes on where it was cut off, bit for bit. Ctrl-C and SIGTERM save first.
+
+    Attributes:
+      config: a name, or the path of a .py file.
+      data: digits, mnist, fashion_mnist, cifar10, or a file or folder: idx, .npz, CIFAR, ArrayRecord, pictures.
+      size: bring pictures to so many pixels a side.
+      steps: how many, in place of the config's.
+      batch: pictures in a step, over all devices.
+      seed: of everything random.
+      parallel: jit on one device, pmap over the local ones, mesh over all of all processes.
+      fsdp: let the mesh split parameters and optimizer too.
+      set: another setting of the config: --set optimizer.learning_rate=1e-4 ema=0.99
+      workdir: the run's folder. Default: the next number in --runs, or the newest one there that this command began.
+      runs: where numbered folders are.
+      force: go on although the options differ from those that the run began with.
+      profile: trace so many steps into WORKDIR/profile.
+      coordinator: HOST:PORT of process 0, where there are several that no SLURM or TPU pod has started.
+      processes: how many there are.
+      process: which one this is, from 0.
+      dry_run: say what would be done, and do nothing.
+    """
+
+    config: Positional[Word]
+    data: Annotated[str | None, arg(metavar="PATH|NAME", help_behavior_hint="")] = None
+    size: Annotated[int | None, arg(metavar="N", help_behavior_hint="")] = None
+    steps: Annotated[int | None, arg(metavar="N", help_behavior_hint="")] = None
+    batch: Annotated[int | None, arg(metavar="N", help_behavior_hint="")] = None
+    seed: Annotated[int | None, arg(metavar="N", help_behavior_hint="")] = None
+    parallel: Annotated[Literal["jit", "pmap", "mesh"] | None, arg(help_behavior_hint="")] = None
+    fsdp: Flag = False
+    set: Annotated[tuple[str, ...], arg(metavar="NAME=VALUE ...", help_behavior_hint="")] = ()
+    workdir: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
+    runs: Annotated[Path, arg(metavar="DIR")] = Path("runs")
+    force: Flag = False
+    profile: Annotated[int, arg(metavar="N", help_behavior_hint="")] = 0
+    coordinator: Annotated[str | None, arg(metavar="HOST:PORT", help_behavior_hint="")] = None
+    processes: Annotated[int | None, arg(metavar="N", help_behavior_hint="")] = None
+    process: Annotated[int | None, arg(metavar="N", help_behavior_hint="")] = None
+    dry_run: Flag = False
+
+
+def main(argv: Sequence[str]) -> int:
+    """Trains.
+
+    Args:
+      argv: the words after `jaximg train`.
+
+    Returns:
+      0; 130 or 143 where a signal ended it, after it was saved.
+    """
+    options = parse(Options, argv, prog="jaximg train")
+    settings = _settings(options)
+    runs.compiled_once()
+    with runs.plainly():
+        result = _train(options, settings)
+    return 128 + result.stopped if result and result.stopped else 0
+
+
+def _settings(options: Options) -> "Config":
+    from dataclasses import replace
+
+    from jaximg.train import config
+
+    settings = configs.load(options.config, config.Config)
+    names = ("data", "size", "steps", "batch", "seed", "parallel")
+    given = {name: value for name in names if (value := getattr(options, name)) is not None}
+    if "data" in given and Path(given["data"]).exists():
+        given["data"] = str(Path(given["data"]).resolve())
+    settings = replace(settings, **given, fsdp=options.fsdp or settings.fsdp, profile=options.profile)
+    for word in options.set:
+        if "=" not in word:
+            raise Usage(f"--set {word}: NAME=VALUE is wanted")
+    try:
+        settings = config.replaced(settings, dict(word.split("=", 1) for word in options.set))
+    except ValueError as error:
+        raise Usage(f"--set {error}") from None
+    if settings.steps < 1 or settings.batch < 1:
+        raise Usage(f"{settings.steps} steps of {settings.batch} pictures: both must be at least 1")
+    return settings
+
+
+def _train(options: Options, settings: "Config") -> "Result | None":
+    from jaximg.train import config, folder, tasks
+    from jaximg.train.loop import Every, fit
+    from jaximg.train.parallel import initialise_distributed, placement
+
+    try:
+        initialise_distributed(coordinator=options.coordinator, processes=options.processes, process=options.process)
+        place = placement(settings.parallel, fsdp=settings.fsdp)
+    except ValueError as error:
+        raise Usage(str(error)) from None
+    if not isinstance(settings, config.Classifier | config.Gan):
+        raise Usage(f"{options.config}: its config is to be a Classifier or a Gan")
+    train, test = sets = tasks.datasets(settings)
+    facts = tasks.facts_of(train)
+    told = {**config.as_dict(settings), "dataset": train.digest, "facts": facts}
+    name = Path(options.config).stem
+    workdir = options.workdir or folder.choose(
+        options.runs, name, told, finished=lambda path: _finished(path, settings.steps)
+    )
+    first = place.process == 0
+    with runs.Bar(settings.steps) as bar:
+        say = bar.say if first else lambda line: None
+        kind = "" if settings.data == train.name else f" from {settings.data}"
+        say(
+            f"{workdir}: {settings.steps} steps of {settings.batch} of {len(train)} pictures {train.shape}{kind}, "
+            f"{len(test)} to test on; {settings.parallel} on {len(place.devices)} {place.devices[0].platform}"
+        )
+        if options.dry_run:
+            return None
+        task = tasks.task_of(settings, train.shape, train.classes, sets=sets)
+        every = Every(
+            log=settings.log_every,
+            evaluate=settings.evaluate_every,
+            sample=settings.sample_every,
+            save=settings.save_every,
+        )
+        result = fit(
+            task,
+            train,
+            steps=settings.steps,
+            batch=settings.batch,
+            seed=settings.seed,
+            workdir=workdir,
+            place=place,
+            every=every,
+            keep=settings.keep,
+            options=told,
+            force=options.force,
+            workers=settings.workers,
+            profile=settings.profile,
+            tell=say,
+            progress=bar if first else lambda progress: None,
+        )
+        _tell(result, settings.steps, workdir, say)
+    return result
+
+
+def _finished(path: Path, steps: int) -> bool:
+    from jaximg.train.folder import CHECKPOINTS
+
+    done = [int(step.name) for step in (path / CHECKPOINTS).glob("*") if step.name.isdigit()]
+    return max(done, default=0) >= steps
+
+
+def _tell(result: "Result", steps: int, workdir: Path, say) -> None:
+    for name, value in result.evaluation.items():
+        say(f"{name} {value:.4f}")
+    if result.stopped:
+        say(f"stopped and saved at step {result.step} of {steps}: the same command goes on from there")
+    else:
+        say(f"done: {workdir}")
