@@ -78,7 +78,7 @@ def _time(case: OpCase, shape: tuple[int, int, int], *, quick: bool, peers: bool
     if case.oracle is not None:
         got = np.asarray(only_array(jitted(*device)))
         want = np.asarray(case.oracle(image, *args)).reshape(got.shape)
-        _demand_equal(case, np.abs(got - want))
+        _demand_equal(case, got, want)
     times = interleaved(runs, rounds=10 if quick else 40, budget_s=1.0 if quick else 4.0)
     reference = {"jaximg": runs["jaximg"]}
     for peer, prepare in PEERS.get(case.op.__name__, {}).items() if peers else ():
@@ -93,9 +93,9 @@ def _time(case: OpCase, shape: tuple[int, int, int], *, quick: bool, peers: bool
     return times
 
 
-def _demand_equal(case: OpCase, error: np.ndarray) -> None:
+def _demand_equal(case: OpCase, got: np.ndarray, want: np.ndarray) -> None:
     """A megapixel's coordinates have fewer digits than a test picture's: a warp may be off by more, at few pixels."""
-    limit = max(case.atol, 1e-5)
+    error, limit = np.abs(got - want), max(case.atol, 1e-5 * float(np.abs(want).max(initial=1)))
     if error.mean() > limit or error.max() > 100 * limit:
         raise AssertionError(f"{case.id}: differs from its oracle by {error.max():.2g}, {error.mean():.2g} in the mean")
 
