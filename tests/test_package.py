@@ -1,4 +1,4 @@
-"""What is installed: the version, the command, the data; `python -m tests.test_package WHEEL` checks a wheel's."""
+"""What is installed: the version, the command, the data; `python -m tests.test_package WHEEL ROOT` checks a wheel's."""
 
 import dataclasses
 import runpy
@@ -13,8 +13,8 @@ import pytest
 import jaximg
 from jaximg.cli import configs
 
-DATA = {"jaximg/configs/demo.py": 500, "jaximg/cli/__init__.py": 500}
-"""What a wheel must hold, and from how many bytes on."""
+PLACES = {"jaximg": "jaximg", "configs": "jaximg/configs"}
+"""What a wheel takes from the checkout, and where it puts it."""
 
 
 def test_the_version_is_that_of_the_installed_package():
@@ -46,14 +46,24 @@ def test_no_import_warns():
     subprocess.run([sys.executable, "-W", "error", "-c", f"import {ROOMS}"], check=True)
 
 
-def check_wheel(path: Path) -> None:
-    """Raises SystemExit unless the wheel holds its data, and no tests or configs at its top."""
-    sizes = {info.filename: info.file_size for info in zipfile.ZipFile(path).infolist()}
-    missing = [name for name, least in DATA.items() if sizes.get(name, 0) < least]
+def packaged(root: Path) -> dict[str, int]:
+    """The files of the checkout that belong into a wheel, under their names there, with their sizes."""
+    return {
+        f"{place}/{path.relative_to(root / folder).as_posix()}": path.stat().st_size
+        for folder, place in PLACES.items()
+        for path in (root / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def check_wheel(wheel: Path, root: Path) -> None:
+    """Raises SystemExit unless the wheel holds every file of the checkout whole, and no tests or configs at its top."""
+    sizes = {info.filename: info.file_size for info in zipfile.ZipFile(wheel).infolist()}
+    missing = sorted(name for name, size in packaged(root).items() if sizes.get(name) != size)
     stray = sorted({name.partition("/")[0] for name in sizes} - {"jaximg", f"jaximg-{jaximg.__version__}.dist-info"})
     if missing or stray:
-        raise SystemExit(f"{path.name}: missing {missing}, astray {stray}")
+        raise SystemExit(f"{wheel.name}: missing {missing}, astray {stray}")
 
 
 if __name__ == "__main__":
-    check_wheel(Path(sys.argv[1]))
+    check_wheel(Path(sys.argv[1]), Path(sys.argv[2]))

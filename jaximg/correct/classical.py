@@ -12,8 +12,7 @@ import numpy as np
 from jaximg import ops
 from jaximg.correct.fill import enlarge, halve
 from jaximg.correct.tiles import tiled
-from jaximg.ops.dct import jpeg_tables
-from jaximg.ops.denoise import dct_matrix
+from jaximg.ops.dct import dct_matrix, jpeg_tables
 
 TO_YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
 REACH = 32

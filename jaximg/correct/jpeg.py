@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jaximg.ops.dct import jpeg_tables
-from jaximg.ops.denoise import dct_matrix
+from jaximg.ops.dct import dct_matrix, jpeg_tables
 
 MOST = 6000
 """More blocks than these are not looked at."""

@@ -11,7 +11,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from jaximg.ops.denoise import dct_matrix
+from jaximg.ops.dct import dct_matrix
 
 SIDE = 8
 SMOOTHEST = 0.03

@@ -57,17 +57,18 @@ def jpeg_tables(quality: int) -> tuple[np.ndarray, np.ndarray]:
     return luma, chroma
 
 
-def dct_matrix() -> np.ndarray:
-    """The orthonormal cosine basis, `(8, 8)`: row k is the k-th cosine.
+def dct_matrix(n: int) -> np.ndarray:
+    """The orthonormal DCT-II of length n as an `(n, n)` float64 matrix, one frequency a row.
 
     Example:
-      >>> bool(np.allclose(dct_matrix() @ dct_matrix().T, np.eye(8)))
+      >>> d = dct_matrix(4)
+      >>> bool(np.allclose(d @ d.T, np.eye(4)))
       True
     """
-    k, n = np.mgrid[:BLOCK, :BLOCK]
-    basis = np.cos(np.pi * (2 * n + 1) * k / (2 * BLOCK)) * np.sqrt(2 / BLOCK)
-    basis[0] /= np.sqrt(2)
-    return basis
+    k = np.arange(n)
+    matrix = np.sqrt(2 / n) * np.cos(np.pi * (2 * k[None] + 1) * k[:, None] / (2 * n))
+    matrix[0] /= np.sqrt(2)
+    return matrix
 
 
 def block_dct(image: Image) -> jax.Array:
@@ -92,7 +93,7 @@ def block_dct(image: Image) -> jax.Array:
     References:
       ITU-T T.81, A.3.3. `scipy.fft.dctn(..., norm="ortho")` of each block.
     """
-    return _transform(image, dct_matrix())
+    return _transform(image, dct_matrix(BLOCK))
 
 
 def block_idct(image: Image) -> jax.Array:
@@ -117,7 +118,7 @@ def block_idct(image: Image) -> jax.Array:
     References:
       ITU-T T.81, A.3.3. `scipy.fft.idctn(..., norm="ortho")` of each block.
     """
-    return _transform(image, dct_matrix().T)
+    return _transform(image, dct_matrix(BLOCK).T)
 
 
 def _transform(image: Image, basis: np.ndarray) -> jax.Array:

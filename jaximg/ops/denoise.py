@@ -10,6 +10,7 @@ import numpy as np
 from jax import lax
 
 from jaximg.ops import windows
+from jaximg.ops.dct import dct_matrix
 from jaximg.typing import Image, Scalar, check_image, check_size, is_traced
 
 HARD = 2.7
@@ -80,20 +81,6 @@ def dct_denoise(
     if sigma.shape not in ((), (1,), (image.shape[-1],)):
         raise ValueError(f"sigma has shape {sigma.shape}; pass a scalar or ({image.shape[-1]},)")
     return _dct_denoise(image, sigma, blocks, decorrelate and image.shape[-1] > 1)
-
-
-def dct_matrix(n: int) -> np.ndarray:
-    """The orthonormal DCT-II of length n as an `(n, n)` float64 matrix, one frequency a row.
-
-    Example:
-      >>> d = dct_matrix(4)
-      >>> bool(np.allclose(d @ d.T, np.eye(4)))
-      True
-    """
-    k = np.arange(n)
-    matrix = np.sqrt(2 / n) * np.cos(np.pi * (2 * k[None] + 1) * k[:, None] / (2 * n))
-    matrix[0] /= np.sqrt(2)
-    return matrix
 
 
 @partial(jax.jit, static_argnames=("blocks", "decorrelate"))

@@ -19,7 +19,10 @@ EXCEPTIONS = {
     2: (24, 26, 56, 96, 104, 108, 176, 192, 224),
     3: (10, 40, 130, 160),
 }
-"""Codes where scikit-image departs from the paper: neither pass removes the pixel, the first, the second, or both."""
+"""Codes where scikit-image departs from the paper: neither pass removes the pixel, the first, the second, or both.
+
+After the table in scikit-image's `skimage/morphology/_skeletonize_various_cy.pyx`, (c) the scikit-image team,
+BSD-3-Clause."""
 
 
 def skeletonize(image: Image) -> jax.Array:

@@ -13,7 +13,7 @@ import numpy as np
 
 from jaximg import degrade
 from jaximg.models.restorer import coarseness
-from jaximg.ops.denoise import dct_matrix
+from jaximg.ops.dct import dct_matrix
 from jaximg.typing import Key
 
 Inputs = tuple[jax.Array, ...]
