@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -62,8 +63,7 @@ def task() -> Task:
     )
 
 
-def run(workdir: Path | None, steps: int, said: list[str] | None = None, **options):
-    tell = (said if said is not None else []).append
+def run(workdir: Path | None, steps: int, tell: Callable[[str], None] = lambda line: None, **options):
     return fit(task(), pictures(), steps=steps, batch=4, workdir=workdir, every=EVERY, tell=tell, **options)
 
 
@@ -103,7 +103,7 @@ def test_cut_off_and_gone_on_is_bit_equal_to_never_cut_off(whole, tmp_path, cut)
     result, path = whole
     said: list[str] = []
     run(tmp_path / "r", cut)
-    again = run(tmp_path / "r", 12, said)
+    again = run(tmp_path / "r", 12, said.append)
     assert said == [f"going on from step {cut}"]
     assert same(again.state, result.state)
     ours, theirs = ([line for line in stats(p) if line["step"] != cut] for p in (tmp_path / "r", path))
@@ -137,7 +137,7 @@ def test_other_options_are_refused_by_name_unless_forced(tmp_path):
     with pytest.raises(RunError, match=r"optimizer.rate: 0.1 -> 0.2"):
         run(tmp_path, 4, options={"optimizer": {"rate": 0.2}})
     said: list[str] = []
-    assert run(tmp_path, 4, said, options={"optimizer": {"rate": 0.2}}, force=True).step == 4
+    assert run(tmp_path, 4, said.append, options={"optimizer": {"rate": 0.2}}, force=True).step == 4
     assert "optimizer.rate: 0.1 -> 0.2" in said[0]
 
 
@@ -169,7 +169,7 @@ def test_a_damaged_checkpoint_is_stepped_over(whole, tmp_path):
     run(tmp_path / "r", 8)
     largest = max((tmp_path / "r/checkpoints/8").rglob("*"), key=lambda file: file.is_file() and file.stat().st_size)
     os.truncate(largest, largest.stat().st_size // 2)
-    again = run(tmp_path / "r", 12, said)
+    again = run(tmp_path / "r", 12, said.append)
     assert "checkpoint 8" in said[0]
     assert said[1] == "going on from step 4"
     assert same(again.state, result.state)

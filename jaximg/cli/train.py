@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
@@ -50,7 +50,7 @@ class Options:
     steps: Annotated[int | None, arg(metavar="N", help_behavior_hint="")] = None
     batch: Annotated[int | None, arg(metavar="N", help_behavior_hint="")] = None
     seed: Annotated[int | None, arg(metavar="N", help_behavior_hint="")] = None
-    parallel: Annotated[Literal["jit", "pmap", "mesh"] | None, arg(help_behavior_hint="")] = None
+    parallel: Annotated[str | None, arg(metavar="jit|pmap|mesh", help_behavior_hint="")] = None
     fsdp: Flag = False
     set: Annotated[tuple[str, ...], arg(metavar="NAME=VALUE ...", help_behavior_hint="")] = ()
     workdir: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None

@@ -274,7 +274,10 @@ class _Run:
         return {name: value for name, value in values.items() if name != "finite"}
 
     def _not_finite(self, step: int) -> None:
-        saved = self.store.steps() if self.store is not None else []
+        saved: list[int] = []
+        if self.store is not None:
+            self.store.wait()
+            saved = self.store.steps()
         kept = f"; the checkpoint of step {saved[-1]} is sound" if saved else ""
         raise NonFiniteError(
             f"the loss or its gradient is not finite at step {step}{kept}. A lower learning rate, clipping "

@@ -3,6 +3,7 @@
 import gzip
 import math
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -122,7 +123,7 @@ def npz(path: Path, part: str) -> Read:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name.lower(): file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zlib.error) as error:
+    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: damaged or no .npz file of plain arrays ({error})") from None
     parted = f"x_{part}" in arrays or f"{part}_images" in arrays
     x, y = ((f"x_{part}", f"{part}_images"), (f"y_{part}", f"{part}_labels")) if parted else (_X, _Y)
