@@ -38,13 +38,13 @@ class CNN(nn.Module):
     axis_name: str | None = None
 
     @nn.compact
-    def __call__(self, image: jax.Array, *, train: bool = False, index: jax.Array | None = None) -> jax.Array:
-        """Logits `(B, classes)` of pictures `(B, H, W, C)` in [0, 1]."""
-        x = self.hidden_units(image, train=train, index=index)
-        return nn.Dense(self.classes, name="logits")(x)
+    def __call__(
+        self, image: jax.Array, *, train: bool = False, index: jax.Array | None = None, hidden: bool = False
+    ) -> jax.Array:
+        """Logits `(B, classes)` of pictures `(B, H, W, C)` in [0, 1].
 
-    def hidden_units(self, image: jax.Array, *, train: bool = False, index: jax.Array | None = None) -> jax.Array:
-        """What the last layer sees, `(B, hidden[-1])`: the features of a Frechet distance."""
+        With `hidden=True` what the last layer sees, `(B, hidden[-1])`: the features of a Frechet distance.
+        """
         x = image
         for i, width in enumerate(self.features):
             x = Conv(width, (3, 3), use_bias=not self.batch_norm, name=f"conv{i}")(x)
@@ -55,4 +55,4 @@ class CNN(nn.Module):
         for i, width in enumerate(self.hidden):
             x = nn.relu(nn.Dense(width, name=f"dense{i}")(x))
             x = Dropout(self.dropout, name=f"dropout{i}")(x, index, train=train)
-        return x
+        return x if hidden else nn.Dense(self.classes, name="logits")(x)

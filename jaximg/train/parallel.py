@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaximg.train.state import Tree, is_key, pack, unpack
 from jaximg.typing import check_choice
@@ -140,7 +140,7 @@ def placement(
         return _OneDevice((devices or jax.local_devices())[:1])
     if mode == "pmap":
         return _Pmapped(devices or jax.devices())
-    return _Meshed(devices or jax.devices(), fsdp, fsdp_min)
+    return MeshPlacement(devices or jax.devices(), fsdp, fsdp_min)
 
 
 def initialise_distributed(
@@ -248,42 +248,62 @@ class _Pmapped(Placement):
         return None if self.processes > 1 else self.devices
 
 
-class _Meshed(Placement):
+class MeshPlacement(Placement):
     """`jax.jit` over a mesh: the batch is split; the state is whole on every device, or split too (FSDP)."""
 
-    def __init__(self, devices: Sequence[jax.Device], fsdp: bool, fsdp_min: int):
+    def __init__(self, devices: Sequence[jax.Device], fsdp: bool = False, fsdp_min: int = 1024):
         super().__init__(devices)
-        self.mesh = Mesh(np.asarray(self.devices), (AXIS,))
+        self.mesh = Mesh(np.asarray(self.devices), (AXIS,), axis_types=(AxisType.Auto,))
         self.fsdp, self.fsdp_min = fsdp, fsdp_min
         self.whole = NamedSharding(self.mesh, PartitionSpec())
         self.split = NamedSharding(self.mesh, PartitionSpec(AXIS))
 
     def init(self, init_fn: Callable[..., Tree], *args: Any) -> Tree:
+        """As in `Placement`; each device makes its own part."""
         shardings = self.shardings(jax.eval_shape(init_fn, *args))
         return jax.jit(lambda: init_fn(*args), out_shardings=shardings)()
 
     def compile(self, make_step: Callable[[str | None], Step]) -> Step:
-        step, options = make_step(None), compiler_options(self.devices)
-        compiled: dict[str, Step] = {}
+        """As in `Placement`; `axis_name` is None: the partitioner finds the sums over devices."""
+        step, compiled = make_step(None), {}
 
         def run(state: Tree, batch: Batch) -> tuple[Tree, dict[str, jax.Array]]:
             if not compiled:
-                out = (jax.tree.map(lambda x: x.sharding, state), self.whole)
-                compiled["step"] = jax.jit(step, out_shardings=out, donate_argnums=0, compiler_options=options)
-            return compiled["step"](state, batch)
+                compiled["step"] = self._jit(step, state)
+            with jax.set_mesh(self.mesh):
+                return compiled["step"](state, batch)
 
         return run
 
+    def _jit(self, step: Step, state: Tree) -> Any:
+        out = (jax.tree.map(lambda x: x.sharding, state), self.whole)
+        return jax.jit(step, out_shardings=out, donate_argnums=0, compiler_options=compiler_options(self.devices))
+
+    def abstract(self, init_fn: Callable[..., Tree], *args: Any) -> Tree:
+        """Shapes and shardings of what `init` would make: nothing is computed, the devices may be far away."""
+        shapes = jax.eval_shape(init_fn, *args)
+        return jax.tree.map(_with_sharding, shapes, self.shardings(shapes))
+
+    def lower(self, make_step: Callable[[str | None], Step], state: Tree, batch: Batch) -> jax.stages.Lowered:
+        """The step for `state` from `abstract` and a global batch of shapes, ready to compile ahead of time."""
+        batch = {name: _with_sharding(x, self.split) for name, x in batch.items()}
+        with jax.set_mesh(self.mesh):
+            return self._jit(make_step(None), state).lower(state, batch)
+
     def batch(self, host_batch: Batch) -> Batch:
+        """As in `Placement`."""
         self._check(host_batch)
         return {k: jax.make_array_from_process_local_data(self.split, np.asarray(x)) for k, x in host_batch.items()}
 
     def fetch(self, tree: Tree) -> Tree:
+        """As in `Placement`."""
         tree = pack(tree)
         gather = jax.jit(lambda x: x, out_shardings=jax.tree.map(lambda _: self.whole, tree))
         return jax.tree.map(lambda x: np.asarray(x.addressable_data(0)), gather(tree))
 
     def put(self, tree: Tree, like: Tree) -> Tree:
+        """As in `Placement`."""
+
         def one(x: Any, other: Any) -> jax.Array:
             sharding = self.whole if is_key(other) else other.sharding
             return jax.make_array_from_callback(np.shape(x), sharding, lambda index: np.asarray(x)[index])
@@ -329,6 +349,10 @@ def _accepted(option: tuple[tuple[str, str], ...]) -> bool:
         except Exception:  # a version that doesn't know it raises its own kind of error
             _KNOWN[option] = False
     return _KNOWN[option]
+
+
+def _with_sharding(x: Any, sharding: NamedSharding) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
 
 
 def _first(x: jax.Array) -> np.ndarray:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
+from jax.sharding import PartitionSpec
 from jax.typing import DTypeLike
 
 from jaximg.train.precision import cast
@@ -41,7 +42,7 @@ def caller(model: nn.Module, axis_name: str | None, compute_dtype: DTypeLike) ->
         options = {name: value for name, value in options.items() if name in names}
         # without the index, dropout draws one mask for what is here: let each device's share have its own
         key = key if "index" in names else jax.random.fold_in(key, index[0].astype(jnp.uint32))
-        variables = {"params": cast(params, compute_dtype)} | ({"batch_stats": stats} if stats else {})
+        variables = {"params": cast(whole(params), compute_dtype)} | ({"batch_stats": stats} if stats else {})
         with jax.numpy_dtype_promotion("standard"):  # Flax's norms mix their float32 statistics with any other dtype
             out, changed = model.apply(
                 variables, *cast(inputs, compute_dtype), rngs={"dropout": key}, mutable=["batch_stats"], **options
@@ -59,6 +60,17 @@ def indexed(batch: Batch, axis_name: str | None) -> Batch:
     here = jnp.arange(batch["image"].shape[0], dtype=jnp.int32)
     first = 0 if axis_name is None else lax.axis_index(axis_name) * here.size
     return batch | {"index": here + first}
+
+
+def whole(params: Tree) -> Tree:
+    """Parameters that a mesh has split (FSDP), gathered on every device for use; others as they are.
+
+    Without it the partitioner may move pictures and activations instead, which are larger.
+    """
+    mesh = jax.sharding.get_abstract_mesh()
+    if mesh.empty or mesh.manual_axes or mesh.explicit_axes:
+        return params
+    return lax.with_sharding_constraint(params, jax.tree.map(lambda _: PartitionSpec(), params))
 
 
 def named(key: Key, name: str) -> Key:

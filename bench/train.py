@@ -1,0 +1,182 @@
+"""Training steps a second, ours beside PyTorch and stock Flax: `python -m bench.train [--quick] [--only cnn]`.
+
+The CNN, the GAN and the restoration U-Net, forward, backward and Adam, float32, two threads for all, the same malloc
+settings for all (set by starting itself anew), in turns, medians. PyTorch runs in its fastest form here: channels last,
+fused Adam. Stock Flax is the same step with `flax.linen`'s layers and the compiler's defaults. Figures are images a
+second; a ratio above 1 means that we are faster than the fastest of the others.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from unittest import mock
+
+import numpy as np
+
+from bench.table import Row, at_least, emit, interleaved, parser
+
+THREADS = 2
+MALLOC = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=100000000000"
+"""Saves page faults on large arrays; glibc reads it at start-up."""
+TARGETS = {"CNN": 0.95, "GAN": 1.3, "U-Net": 0.75}
+LATENT = 100
+
+
+def main() -> int:
+    """Times each network's step."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--only", default="", help="networks whose name contains this")
+    options = arguments.parse_args()
+    if os.environ.get("GLIBC_TUNABLES") != MALLOC:
+        os.environ |= {"GLIBC_TUNABLES": MALLOC, "OMP_NUM_THREADS": str(THREADS)}
+        os.execv(sys.executable, [sys.executable, "-m", "bench.train", *sys.argv[1:]])
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
+    rows: list[Row] = []
+    for name, (size, runs) in TASKS.items():
+        if options.only.lower() in name.lower():
+            times = interleaved(runs(), rounds=15 if options.quick else 60, budget_s=8 if options.quick else 40)
+            rows += _rows(name, size, dict(times))
+            print(f"{name}: " + ", ".join(f"{k} {v * 1e3:.1f} ms" for k, v in times.items()), flush=True)
+    return emit(rows, options.json)
+
+
+def _rows(name: str, size: int, times: dict[str, float]) -> list[Row]:
+    ours = size / times.pop("jaximg")
+    rows = [Row(f"{name}, batch {size}", ours, "images/s", peer, size / t) for peer, t in times.items()]
+    fastest = min(("torch", *[p for p in times if p != "stock Flax"]), key=times.__getitem__)
+    ratio = ours * times[fastest] / size
+    return [*rows, Row(f"{name}, over the fastest peer", ratio, "x", fastest, 1.0, at_least(TARGETS[name]))]
+
+
+def _cnn() -> dict[str, Callable[[], object]]:
+    import optax
+
+    from jaximg.models import CNN
+    from jaximg.train.state import init_classifier_state
+    from jaximg.train.steps import make_classifier_step
+
+    rng = np.random.default_rng(0)
+    batch = {
+        "image": rng.random((128, 28, 28, 1), np.float32),
+        "label": rng.integers(0, 10, 128).astype(np.int32),
+    }
+    tx = optax.adam(1e-3)
+
+    def make(model):
+        return lambda key: init_classifier_state(model, tx, key, batch["image"]), make_classifier_step(model, tx)
+
+    return {
+        "jaximg": _ours(make(CNN()), batch),
+        "stock Flax": _stock(make(CNN()), batch),
+        "torch": peers().cnn(batch, THREADS),
+    }
+
+
+def _gan() -> dict[str, Callable[[], object]]:
+    import optax
+
+    from jaximg.models import MLPDiscriminator, MLPGenerator
+    from jaximg.train.state import init_gan_state
+    from jaximg.train.steps import make_gan_step
+
+    batch = {"image": np.random.default_rng(0).random((128, 28, 28, 1), np.float32)}
+    nets, tx = (MLPGenerator(), MLPDiscriminator()), optax.adam(2e-4, b1=0.5)
+    made = (
+        lambda key: init_gan_state(*nets, tx, tx, key, batch["image"], latent=LATENT),
+        make_gan_step(*nets, tx, tx, latent=LATENT),
+    )
+    return {
+        "jaximg": _ours(made, batch),
+        "stock Flax": _stock(made, batch),
+        "torch": peers().gan(batch, LATENT, THREADS),
+    }
+
+
+def _unet() -> dict[str, Callable[[], object]]:
+    import jax.numpy as jnp
+    import optax
+
+    from jaximg.models.restorer import Restorer
+    from jaximg.train.losses import absolute
+    from jaximg.train.state import init_restoration_state
+    from jaximg.train.steps import make_restoration_step
+
+    rng = np.random.default_rng(0)
+    batch = {"image": rng.random((16, 64, 64, 3), np.float32)}
+    noise = 0.1 * rng.standard_normal((1, 64, 64, 3)).astype(np.float32)
+    model, tx = Restorer(), optax.adam(1e-3)
+    level = jnp.full((1, 64, 64, 1), 0.1)
+
+    def damage(key, clean):
+        return (clean + noise, level), clean
+
+    made = (
+        lambda key: init_restoration_state(model, tx, key, (jnp.zeros((1, 64, 64, 3)), level)),
+        make_restoration_step(model, tx, damage=damage, loss=absolute),
+    )
+    return {
+        "jaximg": _ours(made, batch),
+        "stock Flax": _stock(made, batch),
+        "torch": peers().unet(batch, noise, model.features, model.blocks, THREADS),
+    }
+
+
+def peers():
+    """The same networks in PyTorch; imported late, after the malloc settings."""
+    from bench import train_torch
+
+    return train_torch
+
+
+def _ours(made: tuple[Callable, Callable], batch: dict[str, np.ndarray]) -> Callable[[], object]:
+    from jaximg.train.parallel import placement
+
+    place = placement("jit")
+    return _stepping(place.compile(lambda axis_name: made[1]), made[0], place.batch(batch))
+
+
+def _stock(made: tuple[Callable, Callable], batch: dict[str, np.ndarray]) -> Callable[[], object]:
+    """The same step, traced with Flax's own layers, compiled without options."""
+    import jax
+
+    with _stock_layers():
+        return _stepping(jax.jit(made[1], donate_argnums=0), made[0], jax.device_put(batch))
+
+
+def _stepping(step: Callable, init: Callable, batch: object) -> Callable[[], object]:
+    import jax
+
+    held = [jax.jit(init)(jax.random.key(0))]
+    held[0], _ = step(held[0], batch)
+
+    def run() -> object:
+        held[0], metrics = step(held[0], batch)
+        return jax.block_until_ready((held[0].params, metrics))
+
+    return run
+
+
+@contextmanager
+def _stock_layers() -> Iterator[None]:
+    import flax.linen as nn
+
+    from jaximg.models import cnn, restorer
+
+    with (
+        mock.patch.object(cnn, "Conv", nn.Conv),
+        mock.patch.object(cnn, "max_pool", nn.max_pool),
+        mock.patch.object(restorer, "Conv", nn.Conv),
+    ):
+        yield
+
+
+TASKS: dict[str, tuple[int, Callable[[], dict[str, Callable[[], object]]]]] = {
+    "CNN": (128, _cnn),
+    "GAN": (128, _gan),
+    "U-Net": (16, _unet),
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

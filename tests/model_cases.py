@@ -1,0 +1,93 @@
+"""A row for each network: what it takes, what it answers, and its parameters counted by hand."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import flax.linen as nn
+
+from jaximg.models import CNN, DCDiscriminator, DCGenerator, MLPDiscriminator, MLPGenerator
+
+
+@dataclass(frozen=True)
+class ModelCase:
+    """One network: `model(*zeros of inputs)` has shape `output`, parameters number as `count` says, layer by layer."""
+
+    name: str
+    model: nn.Module
+    inputs: tuple[tuple[int, ...], ...]
+    output: tuple[int, ...]
+    count: dict[str, int]
+    small: nn.Module
+    """The same architecture, narrow, for tests that compile."""
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def conv(kh: int, kw: int, ci: int, co: int, bias: bool = True) -> int:
+    return kh * kw * ci * co + bias * co
+
+
+def dense(inputs: int, outputs: int, bias: bool = True) -> int:
+    return inputs * outputs + bias * outputs
+
+
+CASES = [
+    ModelCase(
+        "cnn",
+        CNN(),
+        ((2, 28, 28, 1),),
+        (2, 10),
+        {
+            "conv0": conv(3, 3, 1, 32),
+            "conv1": conv(3, 3, 32, 64),
+            "dense0": dense(7 * 7 * 64, 256),
+            "logits": dense(256, 10),
+        },
+        CNN((4, 4), (8,), dropout=0.5, batch_norm=True),
+    ),
+    ModelCase(
+        "mlp_generator",
+        MLPGenerator(),
+        ((2, 100),),
+        (2, 28, 28, 1),
+        {
+            "dense0": dense(100, 256),
+            "norm0": 2 * 256,
+            "dense1": dense(256, 512),
+            "norm1": 2 * 512,
+            "dense2": dense(512, 1024),
+            "norm2": 2 * 1024,
+            "picture": dense(1024, 28 * 28),
+        },
+        MLPGenerator(features=(8,)),
+    ),
+    ModelCase(
+        "mlp_discriminator",
+        MLPDiscriminator(),
+        ((2, 28, 28, 1),),
+        (2,),
+        {"dense0": dense(28 * 28, 512), "dense1": dense(512, 256), "score": dense(256, 1)},
+        MLPDiscriminator((8,), dropout=0.25, batch_norm=True),
+    ),
+    ModelCase(
+        "dcgan_generator",
+        DCGenerator(),
+        ((2, 64),),
+        (2, 28, 28, 1),
+        {
+            "start": dense(64, 7 * 7 * 128, bias=False),
+            "norm0": 2 * 128,
+            "grow0": conv(4, 4, 128, 64, bias=False),
+            "norm1": 2 * 64,
+            "grow1": conv(4, 4, 64, 1),
+        },
+        DCGenerator(features=(8, 4)),
+    ),
+    ModelCase(
+        "dcgan_discriminator",
+        DCDiscriminator(),
+        ((2, 28, 28, 1),),
+        (2,),
+        {"conv0": conv(4, 4, 1, 64), "conv1": conv(4, 4, 64, 128), "score": dense(7 * 7 * 128, 1)},
+        DCDiscriminator((4, 8)),
+    ),
+]
