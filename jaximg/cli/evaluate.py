@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
@@ -12,6 +12,7 @@ from jaximg.cli import paths, runs, show
 from jaximg.cli.parse import Failure, parse
 
 if TYPE_CHECKING:
+    from jaximg.train.data import Dataset
     from jaximg.train.trained import Trained
 
 
@@ -61,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _data(options: Options, model: "Trained", part: str):
+def _data(options: Options, model: "Trained", part: Literal["train", "test"]) -> "Dataset":
     from jaximg.train import data
     from jaximg.train.folder import read_options
 

@@ -123,7 +123,7 @@ def compiled_once() -> None:
     """Keeps compiled programs for the next time, unless somebody has chosen otherwise."""
     import jax
 
-    if not jax.config.jax_compilation_cache_dir:
+    if not getattr(jax.config, "jax_compilation_cache_dir", None):
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         jax.config.update("jax_compilation_cache_dir", str(Path(home) / "jaximg" / "compiled"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)

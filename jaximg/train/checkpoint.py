@@ -102,7 +102,7 @@ class Checkpoints:
         scored = []
         for step in self.steps():
             with contextlib.suppress(Exception):  # a damaged one has no score
-                scored.append((float(self._manager.metrics(step)[metric]), step))
+                scored.append((float((self._manager.metrics(step) or {})[metric]), step))
         return (max if mode == "max" else min)(scored)[1] if metric and scored else None
 
     def save(

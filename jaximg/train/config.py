@@ -206,7 +206,8 @@ def _with(owner: Any, names: list[str], text: str, whole: str) -> Any:
         new = _with(old, names[1:], text, whole)
     else:
         new = _value(old, text, whole)
-    return dataclasses.replace(owner, **{names[0]: new})
+    whatever: Any = owner
+    return dataclasses.replace(whatever, **{names[0]: new})
 
 
 def _value(old: Any, text: str, name: str) -> Any:

@@ -10,7 +10,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -317,7 +317,7 @@ class _Run:
 
     def _whole(self, state: TrainState) -> TrainState:
         """The state as numpy arrays, without what only steps need."""
-        return self.place.fetch(state.replace(opt_state=(), key=()))
+        return self.place.fetch(replace(state, opt_state=(), key=()))
 
     def _save(self, step: int, state: TrainState) -> None:
         if self.store is None:

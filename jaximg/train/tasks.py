@@ -111,7 +111,7 @@ def optimizer(settings: Optimizer, steps: int) -> optax.GradientTransformation:
     if settings.schedule == "cosine":
         rate = optax.cosine_decay_schedule(rate, max(steps - settings.warmup, 1), alpha=settings.final)
     if settings.warmup:
-        after = rate if callable(rate) else optax.constant_schedule(rate)
+        after: Any = rate if callable(rate) else optax.constant_schedule(rate)
         rise = optax.linear_schedule(0.0, settings.learning_rate, settings.warmup)
         rate = optax.join_schedules([rise, after], [settings.warmup])
     if settings.name == "sgd":

@@ -240,6 +240,8 @@ class Reader(Sequence):
         return self.size
 
     def __getitem__(self, i: int) -> np.ndarray:
+        if not 0 <= i < self.size:
+            raise IndexError(i)
         picture = self.read(i)
         if picture.shape != self.shape:
             raise DataError(

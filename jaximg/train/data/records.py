@@ -4,6 +4,7 @@ import struct
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def open_files(files: Sequence[Path]) -> Sequence[bytes]:
     import grain
 
     try:
-        return grain.sources.ArrayRecordDataSource([str(file) for file in files])
+        return cast(Sequence[bytes], grain.sources.ArrayRecordDataSource([str(file) for file in files]))
     except (ImportError, ValueError, RuntimeError, OSError) as error:
         raise DataError(f"{files[0]}: can't be opened as ArrayRecord ({error})") from None
 
