@@ -111,10 +111,11 @@ def high_frequencies(noise: jax.Array) -> jax.Array:
       '0.10'
     """
     batch, height, width, channels = noise.shape
+    high = jnp.asarray(_HIGH, noise.dtype).reshape(1, 1, 1, 1, 8, 8)
     dct = jnp.asarray(dct_matrix(8), noise.dtype)
     blocks = noise.reshape(batch, height // 8, 8, width // 8, 8, channels)
-    energy = jnp.square(jnp.einsum("ki,bpiqjc,lj->bpqckl", dct, blocks, dct)) * _HIGH
-    return jnp.sqrt(jnp.mean(energy, (1, 2, 3, 4, 5)) / _HIGH.mean() + 1e-12)
+    energy = jnp.square(jnp.einsum("ki,bpiqjc,lj->bpqckl", dct, blocks, dct)) * high
+    return jnp.sqrt(jnp.mean(energy, (1, 2, 3, 4, 5)) / float(_HIGH.mean()) + 1e-12)
 
 
 def _coded(image: jax.Array, quality: jax.Array) -> jax.Array:

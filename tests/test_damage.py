@@ -1,0 +1,66 @@
+"""What restoration networks learn from: honest maps, honest crops, the same every time."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaximg import io
+from jaximg.train import damage
+from jaximg.train.data import DataError
+from jaximg.train.data.crops import Crops, crops
+
+
+@pytest.fixture(scope="module")
+def batch():
+    clean = jnp.full((16, 32, 32, 3), 0.5)
+    (damaged, sigma, blocks), target = jax.jit(damage.denoise)(jax.random.key(3), clean)
+    return clean, damaged, sigma[:, 0, 0, 0], blocks[:, 0, 0, 0], target
+
+
+def test_the_level_that_is_told_is_the_level_of_the_noise(batch):
+    clean, damaged, sigma, _, target = batch
+    np.testing.assert_array_equal(target, clean)
+    np.testing.assert_allclose(jnp.std(damaged[:8], axis=(1, 2, 3)), sigma[:8], rtol=0.1, atol=2e-3)
+
+
+def test_each_kind_has_its_share_of_the_batch_and_its_map(batch):
+    _, damaged, sigma, blocks, _ = batch
+    assert (blocks[:8] == 0).all() and (sigma[12:] == 0).all()
+    assert (blocks[12:] > 0).all() and (blocks[8:12:2] > 0).all() and (blocks[9:12:2] == 0).all()
+    levels = np.asarray(damaged[8:]) * 255
+    np.testing.assert_allclose(levels, np.round(levels), atol=1e-3)
+
+
+def test_correlated_noise_has_less_at_high_frequencies_than_in_all():
+    noise = jax.random.normal(jax.random.key(0), (1, 64, 64, 1))
+    smooth = (noise + jnp.roll(noise, 1, 1) + jnp.roll(noise, 1, 2)) / 3**0.5
+    assert damage.high_frequencies(smooth)[0] < 0.8 * damage.high_frequencies(noise)[0]
+
+
+def photograph(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(height).random((height, width, 3), np.float32)
+
+
+def test_crops_are_the_same_every_time_and_lie_inside():
+    picture = (255 * photograph(20, 30)).astype(np.uint8)
+    one, two = Crops([picture], 16), Crops([picture], 16)
+    for i in (0, 5, len(one) - 1):
+        np.testing.assert_array_equal(one[i], two[i])
+        assert one[i].shape == (16, 16, 3)
+    with pytest.raises(IndexError):
+        one[len(one)]
+
+
+def test_a_folder_is_split_into_photographs_to_train_and_to_test_on(tmp_path):
+    for i in range(4):
+        io.write(tmp_path / f"{i}.png", io.Picture(pixels=np.full((64, 80, 3), i / 4, np.float32)))
+    test, train = crops(tmp_path, "test", side=16, every=4), crops(tmp_path, "train", side=16, every=4)
+    assert len(test) == 1 and test.images[0].max() == 191
+    assert {int(train.images[i].max()) for i in range(60)} == {0, 64, 128}
+
+
+def test_a_folder_without_large_photographs_is_refused(tmp_path):
+    io.write(tmp_path / "small.png", io.Picture(pixels=photograph(40, 40)))
+    with pytest.raises(DataError, match="at least 64 pixels"):
+        crops(tmp_path, side=32)
