@@ -19,7 +19,7 @@ Word = Annotated[str, arg(metavar="NAME|FILE")]
 
 @dataclass(frozen=True)
 class Options:
-    """Train a model as a config says: cnn_digits, gan_digits, dcgan_digits, cnn_fashion, or a .py file of one's own.
+    """Train a model as a config says: cnn_digits, gan_digits, denoise_color ..., or a .py file of one's own.
 
     Writes options.json, stats.jsonl, TensorBoard's files, reals.png and fakesNNNNNN.png, and checkpoints. The same
     command again goes on where it was cut off, bit for bit. Ctrl-C and SIGTERM save first.
@@ -113,8 +113,8 @@ def _train(options: Options, settings: "Config") -> "Result | None":
         place = placement(settings.parallel, fsdp=settings.fsdp)
     except ValueError as error:
         raise Usage(str(error)) from None
-    if not isinstance(settings, config.Classifier | config.Gan):
-        raise Usage(f"{options.config}: its config is to be a Classifier or a Gan")
+    if type(settings).__name__ not in config.KINDS:
+        raise Usage(f"{options.config}: its config is to be one of {', '.join(config.KINDS)}")
     train, test = sets = tasks.datasets(settings)
     facts = tasks.facts_of(train)
     told = {**config.as_dict(settings), "dataset": train.digest, "facts": facts}

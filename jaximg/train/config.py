@@ -133,6 +133,33 @@ class Gan(Config):
     samples: int = 2000
 
 
+@dataclass(frozen=True, kw_only=True)
+class Restoration(Config):
+    """A run that trains a network to repair pictures.
+
+    Attributes:
+      data: a folder of photographs; "photographs" are a few that an installed package brings along.
+      size: pixels a side of the crops that a step sees, a multiple of 8.
+      model: a name of `jaximg.models.MODELS`.
+      options: what the model is built with.
+      recipe: what is done to the pictures, a name of `jaximg.train.damage.RECIPES`.
+      optimizer: how it is trained.
+      ema: decay of the average of the weights that is evaluated and kept; 0 for the weights themselves.
+    """
+
+    data: str = "photographs"
+    size: int | None = 64
+    batch: int = 16
+    model: str = "restorer"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    recipe: str = "denoise"
+    optimizer: Optimizer = Optimizer()
+    ema: float = 0.0
+
+
+KINDS: dict[str, type[Config]] = {"Classifier": Classifier, "Gan": Gan, "Restoration": Restoration}
+
+
 def as_dict(config: Config) -> dict[str, Any]:
     """The config as plain values for a JSON file, its kind among them.
 
@@ -143,7 +170,7 @@ def as_dict(config: Config) -> dict[str, Any]:
     return {"kind": type(config).__name__, **dataclasses.asdict(config)}
 
 
-def from_dict(values: Mapping[str, Any]) -> Classifier | Gan:
+def from_dict(values: Mapping[str, Any]) -> Config:
     """The config that `as_dict` was given.
 
     Args:
@@ -159,11 +186,10 @@ def from_dict(values: Mapping[str, Any]) -> Classifier | Gan:
       >>> from_dict(as_dict(Gan(steps=7))) == Gan(steps=7)
       True
     """
-    kinds = {"Classifier": Classifier, "Gan": Gan}
     fields = dict(values)
-    kind = kinds.get(fields.pop("kind", ""))
+    kind = KINDS.get(fields.pop("kind", ""))
     if kind is None:
-        raise ValueError(f"options of kind {values.get('kind')!r}; there are {', '.join(kinds)}")
+        raise ValueError(f"options of kind {values.get('kind')!r}; there are {', '.join(KINDS)}")
     for name in ("optimizer", "discriminator_optimizer"):
         if isinstance(fields.get(name), Mapping):
             fields[name] = Optimizer(**fields[name])

@@ -35,19 +35,23 @@ def denoise(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
       clean: `(B, H, W, 1 or 3)`.
 
     Returns:
-      `(damaged, sigma, coarseness)` and the clean pictures.
+      `(damaged, sigma, coarseness)` and the pictures before their damage, of another exposure than `clean`.
 
     Example:
       >>> (damaged, sigma, blocks), target = denoise(jax.random.key(0), jnp.full((8, 16, 16, 3), 0.5))
       >>> damaged.shape, sigma.shape, float(blocks[0].max()), bool(blocks[-1].max() > 0)
       ((8, 16, 16, 3), (8, 16, 16, 1), 0.0, True)
     """
-    keys = jax.random.split(key, 3)
+    keys = jax.random.split(key, 4)
+    clean = exposed(keys[3], clean)
     half, rest = jnp.split(clean, 2)
     third, fourth = jnp.split(rest, 2)
     parts = gaussian(keys[0], half), camera(keys[1], third), jpeg(keys[2], fourth)
     damaged, sigma, blocks = (jnp.concatenate(part) for part in zip(*parts, strict=True))
     return (damaged, _map(sigma, clean), _map(blocks, clean)), clean
+
+
+RECIPES: dict[str, Recipe] = {"denoise": denoise}
 
 
 def gaussian(key: Key, clean: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -118,8 +122,17 @@ def high_frequencies(noise: jax.Array) -> jax.Array:
     return jnp.sqrt(jnp.mean(energy, (1, 2, 3, 4, 5)) / float(_HIGH.mean()) + 1e-12)
 
 
+def exposed(key: Key, image: jax.Array) -> jax.Array:
+    """The same scene in other light: brightness 0.6 to 1.1 times, channels up to a tenth apart; clipped."""
+    light, tint = jax.random.split(key)
+    brightness = jax.random.uniform(light, (image.shape[0], 1, 1, 1), minval=0.6, maxval=1.1)
+    balance = jax.random.uniform(tint, (image.shape[0], 1, 1, image.shape[-1]), minval=0.9, maxval=1.1)
+    return jnp.clip(image * brightness * balance, 0, 1)
+
+
 def _coded(image: jax.Array, quality: jax.Array) -> jax.Array:
-    return jax.vmap(lambda x, q: degrade.jpeg(None, x, quality=q))(image, quality)
+    unused = jax.random.key(0)
+    return jax.vmap(lambda x, q: degrade.jpeg(unused, x, quality=q))(image, quality)
 
 
 def _alternate(even: jax.Array, odd: jax.Array) -> jax.Array:

@@ -9,8 +9,8 @@ import numpy as np
 import optax
 
 from jaximg.evaluate import accuracy, judge_generator
-from jaximg.train import data
-from jaximg.train.config import Classifier, Config, Gan, Optimizer
+from jaximg.train import data, restoration
+from jaximg.train.config import Classifier, Config, Gan, Optimizer, Restoration
 from jaximg.train.data import Dataset
 from jaximg.train.folder import RunError
 from jaximg.train.gan import make_gan_step
@@ -36,6 +36,8 @@ def datasets(settings: Config) -> tuple[Dataset, Dataset]:
       DataError: not there, or unreadable.
       RunError: a classifier without labels.
     """
+    if isinstance(settings, Restoration):
+        return restoration.datasets(settings)
     both = [data.load(settings.data, part, holdout=settings.holdout, size=settings.size) for part in ("train", "test")]
     if isinstance(settings, Classifier) and both[0].labels is None:
         raise RunError(f"{settings.data} has no labels: a classifier needs a folder for each class, or labels beside")
@@ -48,7 +50,7 @@ def facts_of(dataset: Dataset) -> dict[str, Any]:
 
 
 def task_of(
-    settings: Classifier | Gan, shape: Shape, classes: tuple[str, ...], *, sets: tuple[Dataset, Dataset] | None = None
+    settings: Config, shape: Shape, classes: tuple[str, ...], *, sets: tuple[Dataset, Dataset] | None = None
 ) -> Task:
     """What `fit` trains.
 
@@ -63,12 +65,15 @@ def task_of(
     """
     if isinstance(settings, Classifier):
         return _classifier(settings, shape, classes, sets)
-    return _gan(settings, shape, classes, sets)
+    if isinstance(settings, Gan):
+        return _gan(settings, shape, classes, sets)
+    if isinstance(settings, Restoration):
+        model = build(settings.model, dict(settings.options))
+        return restoration.task(settings, model, optimizer(settings.optimizer, settings.steps), sets)
+    raise RunError(f"no task for a {type(settings).__name__}")
 
 
-def trained(
-    settings: Classifier | Gan, state: TrainState, shape: Shape, classes: tuple[str, ...], *, name: str
-) -> Trained:
+def trained(settings: Config, state: TrainState, shape: Shape, classes: tuple[str, ...], *, name: str) -> Trained:
     """The model that is to be used of a state: the averaged one where there is an average.
 
     Args:
@@ -88,6 +93,13 @@ def trained(
         variables = _variables(params, state.stats)
         model = build(settings.model, arguments)
         return Trained(name, "classifier", model, variables, settings.model, arguments, shape, classes, 0, step)
+    if isinstance(settings, Restoration):
+        variables = _variables(restoration.kept(state), state.stats)
+        arguments = dict(settings.options)
+        model = build(settings.model, arguments)
+        return Trained(name, "restorer", model, variables, settings.model, arguments, shape, (), 0, step)
+    if not isinstance(settings, Gan):
+        raise RunError(f"no model of a {type(settings).__name__}")
     arguments = _generator_arguments(settings, shape)
     params = (state.params if state.ema is None else state.ema)["generator"]
     variables = _variables(params, state.stats["generator"])

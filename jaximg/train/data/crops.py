@@ -1,6 +1,7 @@
 """Squares cut out of photographs: what restoration networks learn from."""
 
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ def crops(folder: str | Path, part: str = "train", *, side: int = 64, every: int
     that. A crop is turned and mirrored at random. Crop number i is the same every time.
 
     Args:
-      folder: holds photographs, RGB or grey (grey ones get three equal channels).
+      folder: holds photographs, RGB or grey (grey ones get three equal channels). "photographs": a few that
+        scikit-image brings along, enough to try it.
       part: "train", or "test": the middle of every `every`-th photograph, which the training part leaves out.
       side: of a crop, in pixels.
       every: the share that is held out.
@@ -30,7 +32,7 @@ def crops(folder: str | Path, part: str = "train", *, side: int = 64, every: int
     Raises:
       DataError: no photograph, or none large enough.
     """
-    paths = io.find_images([Path(folder)], recursive=True)
+    paths = packaged() if folder == "photographs" else io.find_images([Path(folder)], recursive=True)
     chosen = [path for i, path in enumerate(paths) if (i % every == every - 1) == (part == "test")]
     photographs = [picture for path in chosen if min((picture := shrunk(path)).shape[:2]) >= side]
     if not photographs:
@@ -39,6 +41,13 @@ def crops(folder: str | Path, part: str = "train", *, side: int = 64, every: int
         return Dataset(str(folder), np.stack([middle(picture, side) for picture in photographs]))
     halves = [half for picture in photographs if min((half := halved(picture)).shape[:2]) >= side]
     return Dataset(str(folder), Crops(photographs + halves, side))
+
+
+def packaged() -> list[Path]:
+    """Photographs inside the scikit-image package (astronaut, cat, coffee, rocket ...)."""
+    names = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "retina.jpg", "rocket.jpg")
+    folder = resources.files("skimage") / "data"
+    return [path for name in names if (path := Path(str(folder / name))).is_file()]
 
 
 class Crops(Sequence):
@@ -54,13 +63,13 @@ class Crops(Sequence):
         self.photographs, self.side = photographs, side
         areas = np.array([x.shape[0] * x.shape[1] for x in photographs], np.float64)
         self.shares = np.cumsum(areas / areas.sum())
-        self.count = int(8 * areas.sum() / side**2)
+        self.size = int(8 * areas.sum() / side**2)
 
     def __len__(self) -> int:
-        return self.count
+        return self.size
 
     def __getitem__(self, i: int) -> np.ndarray:
-        if not 0 <= i < self.count:
+        if not 0 <= i < self.size:
             raise IndexError(i)
         rng = np.random.default_rng([self.side, i])
         picture = self.photographs[min(int(np.searchsorted(self.shares, rng.random())), len(self.photographs) - 1)]

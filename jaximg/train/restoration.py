@@ -1,0 +1,118 @@
+"""What `fit` needs to train a network that repairs pictures."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaximg.train.config import Restoration
+from jaximg.train.damage import RECIPES, Recipe
+from jaximg.train.data import DataError, Dataset
+from jaximg.train.data.crops import crops
+from jaximg.train.folder import RunError
+from jaximg.train.loop import Task
+from jaximg.train.state import TrainState, init_restoration_state
+from jaximg.train.steps import make_restoration_step
+from jaximg.typing import Key
+
+SHARES = 8
+"""A batch that a recipe takes is a multiple of this."""
+SHOWN = 8
+
+
+def datasets(settings: Restoration) -> tuple[Dataset, Dataset]:
+    """Crops to train on and crops to test on.
+
+    Args:
+      settings: says of which photographs.
+
+    Returns:
+      Two data sets.
+
+    Raises:
+      DataError: no photographs, or crops that networks and JPEG cannot take.
+    """
+    side, every = settings.size or 64, max(2, round(1 / max(settings.holdout, 1e-3)))
+    if side % 8:
+        raise DataError(f"crops of {side} pixels: choose a multiple of 8")
+    return crops(settings.data, "train", side=side, every=every), crops(settings.data, "test", side=side, every=every)
+
+
+def task(
+    settings: Restoration, model: nn.Module, tx: optax.GradientTransformation, sets: tuple[Dataset, Dataset] | None
+) -> Task:
+    """What `fit` trains.
+
+    Args:
+      settings: of the run.
+      model: the network.
+      tx: its optimizer.
+      sets: crops to train and to test on; without them nothing is measured.
+
+    Returns:
+      The task.
+
+    Raises:
+      RunError: an unknown recipe, or a batch it can't share out.
+    """
+    recipe, side = _recipe(settings), settings.size or 64
+
+    def init(key: Key) -> TrainState:
+        inputs, _ = recipe(key, jnp.zeros((SHARES, side, side, 3)))
+        return init_restoration_state(model, tx, key, inputs, ema=settings.ema > 0)
+
+    def make_step(axis_name: str | None) -> Any:
+        return make_restoration_step(
+            model,
+            tx,
+            damage=recipe,
+            each=False,
+            axis_name=axis_name,
+            ema=settings.ema or None,
+            accumulate=settings.optimizer.accumulate,
+        )
+
+    @jax.jit
+    def tried(params: Any, stats: Any, clean: jax.Array) -> tuple[jax.Array, ...]:
+        inputs, target = recipe(jax.random.key(0), clean)
+        variables = {"params": params, "batch_stats": stats} if stats else {"params": params}
+        return inputs[0], jnp.clip(jnp.asarray(model.apply(variables, *inputs)), 0, 1), target
+
+    def look(state: TrainState) -> tuple[jax.Array, ...]:
+        return tried(kept(state), state.stats, jnp.asarray(_whole(sets[1].float_images()))) if sets else ()
+
+    def evaluate(state: TrainState) -> dict[str, float]:
+        damaged, repaired, target = look(state)
+        return {"test/psnr": _psnr(repaired, target), "test/psnr_damaged": _psnr(damaged, target)}
+
+    def sample(state: TrainState) -> np.ndarray:
+        return np.clip(np.concatenate([np.asarray(x[:: max(1, len(x) // SHOWN)][:SHOWN]) for x in look(state)]), 0, 1)
+
+    return Task(init, make_step, evaluate if sets else None, sample if sets else None, best="test/psnr")
+
+
+def kept(state: TrainState) -> Any:
+    """The parameters that are used: the averaged ones where there is an average."""
+    return state.params if state.ema is None else state.ema
+
+
+def _recipe(settings: Restoration) -> Recipe:
+    if settings.recipe not in RECIPES:
+        raise RunError(f"no recipe {settings.recipe!r}; there are {', '.join(RECIPES)}")
+    if settings.batch % SHARES:
+        raise RunError(f"a batch of {settings.batch}: recipes share out multiples of {SHARES}")
+    return RECIPES[settings.recipe]
+
+
+def _whole(images: np.ndarray) -> np.ndarray:
+    """As many as recipes take, the first ones again at the end where they are too few."""
+    return np.resize(images, (-(-len(images) // SHARES) * SHARES, *images.shape[1:]))
+
+
+def _psnr(a: jax.Array, b: jax.Array) -> float:
+    """Mean over the pictures, in dB."""
+    error = jnp.mean(jnp.square(a - b), axis=(1, 2, 3))
+    return float(jnp.mean(-10 * jnp.log10(jnp.maximum(error, 1e-10))))
