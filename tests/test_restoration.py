@@ -1,0 +1,66 @@
+"""Training a restoration network by the engine, as a user does."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaximg.cli import main, runs
+from jaximg.train import trained
+
+
+@pytest.fixture(autouse=True, scope="module")
+def as_users_have_it():
+    """Optax counts on JAX's usual promotion of types."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photographs")
+    y, x = np.mgrid[:160, :200] / 15
+    for i in range(4):
+        waves = np.stack([np.sin(x + i * y), np.cos(y), np.sin(x - y)], -1)
+        Image.fromarray((127 + 100 * waves).astype(np.uint8)).save(folder / f"{i}.png")
+    return folder
+
+
+def train(monkeypatch, *words: object) -> int:
+    monkeypatch.setattr(runs, "compiled_once", lambda: None)
+    return main(["train", "denoise_color_quick", *map(str, words)])
+
+
+def test_a_run_learns_to_repair_and_its_network_can_be_shipped(monkeypatch, photographs, tmp_path):
+    run = tmp_path / "run"
+    assert train(monkeypatch, "--data", photographs, "--workdir", run, "--steps", 80) == 0
+    measured = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()][-1]
+    assert measured["test/psnr"] > measured["test/psnr_damaged"] + 0.3
+    assert (run / "fakes000080.png").is_file()
+    model = trained.load(run)
+    assert model.kind == "restorer"
+    path = trained.ship(model, "mine", tmp_path)
+    again, variables = trained.read_weights(path)
+    assert again == model.model
+    assert jax.tree.structure(variables) == jax.tree.structure(model.variables)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--size", 30], "multiple of 8"),
+        (["--batch", 12], "multiples of 8"),
+        (["--set", "recipe=tears"], "denoise"),
+        (["--data", "."], "no photograph"),
+    ],
+)
+def test_what_cannot_be_trained_is_told_in_one_line(monkeypatch, capsys, photographs, tmp_path, words, told):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    words = [empty if word == "." else word for word in words]
+    given = [] if "--data" in words else ["--data", photographs]
+    assert train(monkeypatch, *given, *words, "--workdir", tmp_path / "run") != 0
+    err = capsys.readouterr().err
+    assert told in err and "Traceback" not in err
