@@ -1,4 +1,4 @@
-"""A small convolutional GAN on handwritten digits: relativistic, with R1 and R2, and averaged weights.
+"""A small convolutional GAN on handwritten digits: the classic losses, and averaged weights.
 
     jaximg train dcgan_digits
     jaximg train dcgan_digits --data DIR                  # all of MNIST from a folder of its files
@@ -15,15 +15,13 @@ config = Gan(
     generator_options={"features": (64, 32)},
     discriminator_options={"features": (32, 64)},
     latent=64,
-    loss="relativistic",
-    r1=3.0,
-    r2=3.0,
-    steps=10_000,
+    loss="nonsaturating",
+    steps=9_000,
     batch=64,
-    optimizer=Optimizer(learning_rate=5e-4, schedule="cosine", final=0.1, beta1=0.0, beta2=0.99),
-    ema=0.998,
+    optimizer=Optimizer(learning_rate=3e-4, schedule="cosine", final=0.1, beta1=0.5),
+    ema=0.995,
     log_every=100,
     sample_every=1000,
-    evaluate_every=2000,
+    evaluate_every=3000,
     save_every=1000,
 )
