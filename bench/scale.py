@@ -20,6 +20,7 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -64,13 +65,13 @@ def main() -> int:
     return emit(rows, options.json)
 
 
-def _topology(name: str) -> list[jax.Device]:
+def _topology(name: str) -> list[Any]:
     from jax.experimental import topologies
 
     return list(topologies.get_topology_desc(platform="tpu", topology_name=name).devices)
 
 
-def _scaled(slices: dict[str, Sequence[jax.Device]]) -> list[Row]:
+def _scaled(slices: dict[str, Sequence[Any]]) -> list[Row]:
     """The rows of one family of devices, small to large."""
     rows: list[Row] = []
     found = {}
@@ -106,7 +107,7 @@ def _show(name: str, p: Program) -> list[Row]:
     ]
 
 
-def read(devices: Sequence[jax.Device], *, fsdp: bool) -> Program:
+def read(devices: Sequence[Any], *, fsdp: bool) -> Program:
     """Compiles a classifier's step for these devices, present or not, and reads the program."""
     place = MeshPlacement(devices, fsdp)
     state, batch = place.abstract(_init, jax.random.key(0)), _batch(EACH * len(devices))

@@ -15,7 +15,7 @@ from jaximg.train.parallel import Placement, initialise_distributed, placement
 from jaximg.train.state import init_classifier_state, init_gan_state
 from jaximg.train.steps import make_classifier_step, make_gan_step
 
-STEPS, BATCH, LATENT = 5, 32, 6
+STEPS, BATCH, SIDE, LATENT = 5, 16, 6, 6
 MODES = {
     "jit": lambda: placement("jit"),
     "pmap": lambda: placement("pmap"),
@@ -41,7 +41,7 @@ def classifier():
 
 
 def gan():
-    nets = MLPGenerator((8, 8, 1), (16,)), MLPDiscriminator((16,), dropout=0.25)
+    nets = MLPGenerator((SIDE, SIDE, 1), (16,)), MLPDiscriminator((16,), dropout=0.25)
     tx = optax.sgd(0.05)
 
     def init(key, example):
@@ -55,10 +55,10 @@ def gan():
 def batches(place: Placement):
     """This process's share of each global batch."""
     rng = np.random.default_rng(0)
-    patterns = rng.integers(0, 200, (10, 8, 8, 1), dtype=np.uint8)
+    patterns = rng.integers(0, 200, (10, SIDE, SIDE, 1), dtype=np.uint8)
     for _ in range(STEPS):
         label = rng.integers(0, 3, BATCH).astype(np.int32)  # of ten: gradients that don't cancel out
-        noise = rng.integers(0, 56, (BATCH, 8, 8, 1), dtype=np.uint8)
+        noise = rng.integers(0, 56, (BATCH, SIDE, SIDE, 1), dtype=np.uint8)
         whole = {
             "image": patterns[label] + noise,
             "label": label,
@@ -70,7 +70,7 @@ def batches(place: Placement):
 
 def train(place: Placement, task) -> dict[str, np.ndarray]:
     init, make = task()
-    state = place.init(init, jax.random.key(0), jnp.zeros((1, 8, 8, 1)))
+    state = place.init(init, jax.random.key(0), jnp.zeros((1, SIDE, SIDE, 1)))
     held = max(sum(shard.data.nbytes for shard in x.addressable_shards[:1]) for x in jax.tree.leaves(state.params))
     step = place.compile(make)
     for host in batches(place):

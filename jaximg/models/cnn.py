@@ -25,6 +25,7 @@ class CNN(nn.Module):
       axis_name: the axis that `pmap` or `shard_map` splits the batch over; steps set it.
 
     Example:
+      >>> import jax.numpy as jnp
       >>> net = CNN(features=(4,), hidden=(8,))
       >>> net.init_with_output(jax.random.key(0), jnp.ones((2, 8, 8, 1)))[0].shape
       (2, 10)

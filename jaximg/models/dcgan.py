@@ -25,6 +25,7 @@ class DCGenerator(nn.Module):
       axis_name: the axis that `pmap` or `shard_map` splits the batch over; steps set it.
 
     Example:
+      >>> import jax.numpy as jnp
       >>> DCGenerator(features=(8, 4)).init_with_output(jax.random.key(0), jnp.ones((2, 5)))[0].shape
       (2, 28, 28, 1)
 
@@ -66,6 +67,7 @@ class DCDiscriminator(nn.Module):
       features: channels of the convolutions.
 
     Example:
+      >>> import jax.numpy as jnp
       >>> DCDiscriminator(features=(4, 8)).init_with_output(jax.random.key(0), jnp.ones((2, 28, 28, 1)))[0].shape
       (2,)
     """

@@ -17,6 +17,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from flax.linen.dtypes import promote_dtype
 from flax.linen.linear import canonicalize_padding
 from jax import lax
 from jax.typing import DTypeLike
@@ -71,7 +72,7 @@ class ConvTranspose(nn.Module):
         size = (*self.kernel_size, inputs.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, size, self.param_dtype)
         bias = self.param("bias", self.bias_init, (self.features,), self.param_dtype) if self.use_bias else None
-        inputs, kernel, bias = nn.dtypes.promote_dtype(inputs, kernel, bias, dtype=self.dtype)
+        inputs, kernel, bias = promote_dtype(inputs, kernel, bias, dtype=self.dtype)
         y = conv_transpose(inputs, kernel, _pair(self.strides), canonicalize_padding(self.padding, 2))
         return y if bias is None else y + bias.reshape(1, 1, 1, -1)
 
@@ -173,7 +174,7 @@ def conv_transpose(
       16.0
     """
     plain = partial(lax.conv_transpose, strides=strides, padding=padding, dimension_numbers=NHWC)
-    return by_platform(partial(_grow, tuple(strides), padding), plain, x, kernel)
+    return by_platform(partial(_grow, _pair(strides), padding), plain, x, kernel)
 
 
 def _dense(strides: tuple[int, int], pads: Pads, x: jax.Array, w: jax.Array) -> jax.Array:
@@ -223,7 +224,7 @@ def _conv(strides: tuple[int, int], pads: Pads, grown: tuple[int, int], spread: 
     return lax.conv_general_dilated(x, w, strides, pads, grown, spread, NHWC)
 
 
-def _conv_fwd(strides, pads, grown, spread, x, w):
+def _conv_fwd(strides, pads, grown, spread, x: jax.Array, w: jax.Array):
     return _conv(strides, pads, grown, spread, x, w), (x, w)
 
 
@@ -240,7 +241,7 @@ def _conv_bwd(strides, pads, grown, spread, kept, dy):
     # kernel: pictures and outputs trade batch for channels
     pads_w = [(low, (k - 1) * d + (m - 1) * s + 1 - ((n - 1) * g + 1) - low) for n, k, m, s, (low, _), g, d in sizes]
     dw = _conv(spread, tuple(pads_w), grown, strides, x.transpose(3, 1, 2, 0), dy.transpose(1, 2, 0, 3))
-    return dx, dw.transpose(1, 2, 0, 3)
+    return dx, jnp.transpose(dw, (1, 2, 0, 3))
 
 
 _conv.defvjp(_conv_fwd, _conv_bwd)
@@ -250,8 +251,10 @@ _conv.defvjp(_conv_fwd, _conv_bwd)
 def _depthwise(strides: tuple[int, int], pads: Pads, x: jax.Array, w: jax.Array) -> jax.Array:
     """A channel a kernel: a sum of shifted pictures."""
     kh, kw = w.shape[:2]
-    taps = _taps(strides, pads, (kh, kw), x)
-    return sum(tap * w[i // kw, i % kw, 0].reshape(1, 1, 1, -1) for i, tap in enumerate(taps))
+    first, *rest = (
+        tap * w[i // kw, i % kw, 0].reshape(1, 1, 1, -1) for i, tap in enumerate(_taps(strides, pads, (kh, kw), x))
+    )
+    return sum(rest, first)
 
 
 def _depthwise_fwd(strides, pads, x, w):

@@ -26,6 +26,7 @@ class MLPGenerator(nn.Module):
       axis_name: the axis that `pmap` or `shard_map` splits the batch over; steps set it.
 
     Example:
+      >>> import jax.numpy as jnp
       >>> MLPGenerator(features=(8,)).init_with_output(jax.random.key(0), jnp.ones((2, 5)))[0].shape
       (2, 28, 28, 1)
     """
@@ -62,6 +63,7 @@ class MLPDiscriminator(nn.Module):
       axis_name: the axis that `pmap` or `shard_map` splits the batch over; steps set it.
 
     Example:
+      >>> import jax.numpy as jnp
       >>> MLPDiscriminator(features=(8,)).init_with_output(jax.random.key(0), jnp.ones((2, 28, 28, 1)))[0].shape
       (2,)
     """

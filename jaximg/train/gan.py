@@ -100,8 +100,8 @@ def make_gan_step(
     pair = GAN_LOSSES[loss] if isinstance(loss, str) else loss
     make = caller(generator, axis_name, compute_dtype)
     judge = partial(_scores, caller(discriminator, axis_name, compute_dtype), augment)
-    weights = {"r1": r1, "r2": r2, "gradient_penalty": gradient_penalty}
-    weights = {name: weight for name, weight in weights.items() if callable(weight) or weight}
+    given: dict[str, Rate] = {"r1": r1, "r2": r2, "gradient_penalty": gradient_penalty}
+    weights = {name: weight for name, weight in given.items() if callable(weight) or weight}
 
     def d_side(params: Tree, stats: Tree, key: Key, batch: Batch, real: jax.Array, fake: jax.Array, step: jax.Array):
         if stats and weights:

@@ -14,7 +14,7 @@ randomness hangs on the step and the example's global index.
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import jax
 import numpy as np
@@ -24,6 +24,8 @@ from jaximg.train.state import Tree, is_key, pack, unpack
 from jaximg.typing import check_choice
 
 Mode = Literal["jit", "pmap", "mesh"]
+Device: TypeAlias = Any
+"""A `jax.Device`."""
 Batch = Mapping[str, Any]
 Step = Callable[[Any, Any], tuple[Any, dict[str, jax.Array]]]
 
@@ -40,7 +42,7 @@ class Placement(ABC):
       process: which of them this is.
     """
 
-    def __init__(self, devices: Sequence[jax.Device]):
+    def __init__(self, devices: Sequence[Device]):
         self.devices = list(devices)
         self.processes = len({d.process_index for d in self.devices})
         self.process = jax.process_index()
@@ -106,7 +108,7 @@ class Placement(ABC):
 
 
 def placement(
-    mode: Mode = "jit", *, fsdp: bool = False, devices: Sequence[jax.Device] | None = None, fsdp_min: int = 1024
+    mode: Mode = "jit", *, fsdp: bool = False, devices: Sequence[Device] | None = None, fsdp_min: int = 1024
 ) -> Placement:
     """Says where steps run.
 
@@ -124,6 +126,7 @@ def placement(
       ValueError: an unknown mode, or `fsdp` outside a mesh.
 
     Example:
+      >>> import jax.numpy as jnp
       >>> place = placement("jit")
       >>> state = place.init(lambda x: {"w": x}, jnp.ones(2))
       >>> step = place.compile(lambda axis_name: lambda s, b: ({"w": s["w"] * b["x"].sum()}, {}))
@@ -192,8 +195,9 @@ def _number(value: int | None, name: str) -> int | None:
 def _managed() -> bool:
     """Whether a cluster manager that `jax.distributed` understands started several of us."""
     tasks = int(os.environ.get("SLURM_NTASKS", os.environ.get("OMPI_COMM_WORLD_SIZE", "1")))
-    pod = len(os.environ.get("TPU_WORKER_HOSTNAMES", "").split(","))
-    return ("SLURM_PROCID" in os.environ or "OMPI_COMM_WORLD_RANK" in os.environ) and tasks > 1 or pod > 1
+    hosts = os.environ.get("TPU_WORKER_HOSTNAMES", "")
+    pod = "," in hosts and " " not in hosts  # libtpu puts a sentence there where it finds none
+    return ("SLURM_PROCID" in os.environ or "OMPI_COMM_WORLD_RANK" in os.environ) and tasks > 1 or pod
 
 
 class _OneDevice(Placement):
@@ -219,7 +223,7 @@ class _OneDevice(Placement):
 class _Pmapped(Placement):
     """`jax.pmap`: every device holds the whole state and a share of the batch; the step averages over `AXIS`."""
 
-    def __init__(self, devices: Sequence[jax.Device]):
+    def __init__(self, devices: Sequence[Device]):
         super().__init__(devices)
         self.local = [d for d in self.devices if d.process_index == self.process]
 
@@ -244,14 +248,14 @@ class _Pmapped(Placement):
         stacked = jax.tree.map(lambda x: np.broadcast_to(x, (len(self.local), *np.shape(x))), tree)
         return unpack(spread(stacked), like)
 
-    def _devices(self) -> list[jax.Device] | None:
+    def _devices(self) -> list[Device] | None:
         return None if self.processes > 1 else self.devices
 
 
 class MeshPlacement(Placement):
     """`jax.jit` over a mesh: the batch is split; the state is whole on every device, or split too (FSDP)."""
 
-    def __init__(self, devices: Sequence[jax.Device], fsdp: bool = False, fsdp_min: int = 1024):
+    def __init__(self, devices: Sequence[Device], fsdp: bool = False, fsdp_min: int = 1024):
         super().__init__(devices)
         self.mesh = Mesh(np.asarray(self.devices), (AXIS,), axis_types=(AxisType.Auto,))
         self.fsdp, self.fsdp_min = fsdp, fsdp_min
@@ -327,7 +331,7 @@ class MeshPlacement(Placement):
         )
 
 
-def compiler_options(devices: Sequence[jax.Device]) -> dict[str, Any] | None:
+def compiler_options(devices: Sequence[Device]) -> dict[str, Any] | None:
     """What XLA should be told for these devices: on CPU, to leave convolutions out of its library fusions.
 
     A step of convolutions is up to twice as fast. The option depends on the version: where it is unknown, None.

@@ -15,8 +15,7 @@ Tree = Any
 """A pytree of arrays."""
 
 
-@flax.struct.dataclass
-class TrainState:
+class TrainState(flax.struct.PyTreeNode):
     """Everything that one step reads and the next one needs.
 
     Attributes:
@@ -167,7 +166,7 @@ def unpack(tree: Tree, like: Tree) -> Tree:
 
 def is_key(x: Any) -> bool:
     """Whether a leaf holds typed keys."""
-    return hasattr(x, "dtype") and jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
+    return hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
 
 
 def _init(model: nn.Module, key: Key, *inputs: jax.Array, **kwargs: Any) -> tuple[Tree, Tree]:
