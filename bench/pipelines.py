@@ -1,20 +1,29 @@
 """Whole pipelines under one jit against the same calls of OpenCV in a loop: `python -m bench.pipelines [--quick]`.
 
-Sixteen pictures of 512 x 512 in float32, two threads for both, in turns, medians; results compared before the timing.
+Sixteen pictures of 512 x 512 in float32, two threads and the same malloc settings for both, in turns, medians; results
+compared before the timing. A pipeline's intermediate pictures together exceed the 32 MB that glibc keeps: without
+those settings they are fresh pages at every call, which takes as long as the work. Each pipeline runs plainly, picture
+after picture (`lax.map`), and with the batch split over two devices, a thread each, in vectors of 512 bits.
 """
 
+import os
 import sys
+from collections.abc import Callable
 
 import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 
 from bench.table import Row, at_most, emit, interleaved, parser
 from jaximg import ops
 from tests.op_case import unit
 
-BATCH, SIZE = 16, 512
+BATCH, SIZE, THREADS = 16, 512, 2
+MALLOC = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=100000000000"
+OPTIONS = {"xla_cpu_prefer_vector_width": 512, "xla_cpu_multi_thread_eigen": False}
+"""Wide vectors; and no threads within a device, since each device has one."""
 CROSS = np.ones((3, 3), np.uint8)
 
 
@@ -43,31 +52,46 @@ def outlines_opencv(image: np.ndarray) -> np.ndarray:
     return cv2.dilate(cv2.Sobel(sharp, -1, 0, 1), CROSS)
 
 
+def ways(pipeline: Callable[[jax.Array], jax.Array], batch: np.ndarray) -> dict[str, Callable[[], jax.Array]]:
+    """The pipeline compiled in each way, bound to the batch where that way wants it."""
+    mesh = jax.make_mesh((THREADS,), ("batch",))
+    spec = PartitionSpec("batch")
+    plain, halves = jax.device_put(batch), jax.device_put(batch, NamedSharding(mesh, spec))
+    split = jax.shard_map(pipeline, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
+    compiled = {
+        "": (jax.jit(pipeline).lower(plain).compile(), plain),
+        ", picture by picture": (jax.jit(lambda x: jax.lax.map(pipeline, x)).lower(plain).compile(), plain),
+        ", split over the cores": (jax.jit(split).lower(halves).compile(compiler_options=OPTIONS), halves),
+    }
+    return {name: lambda f=f, x=x: jax.block_until_ready(f(x)) for name, (f, x) in compiled.items()}
+
+
 def main() -> int:
     """Times both pipelines."""
     options = parser(__doc__).parse_args()
-    cv2.setNumThreads(2)
+    if os.environ.get("GLIBC_TUNABLES") != MALLOC:
+        os.environ |= {"GLIBC_TUNABLES": MALLOC, "JAX_NUM_CPU_DEVICES": str(THREADS)}
+        os.execv(sys.executable, [sys.executable, "-m", "bench.pipelines", *sys.argv[1:]])
+    cv2.setNumThreads(THREADS)
     rng = np.random.default_rng(0)
     batch = np.stack([unit(rng, (SIZE, SIZE, 1)) for _ in range(BATCH)])
-    device, rows = jax.device_put(batch), []
+    rows = []
     for name, ours, theirs in (
         ("gaussian, sobel, threshold, opening", edges, edges_opencv),
         ("median, unsharp, sobel, dilate", outlines, outlines_opencv),
     ):
-        jitted = jax.jit(ours)
-        wrong = np.abs(np.asarray(jitted(device))[..., 0] - np.stack([theirs(x[..., 0]) for x in batch])) > 1e-4
-        if wrong.mean() > 1e-4:
-            raise AssertionError(f"{name}: {wrong.mean():.2%} of the pixels differ")
-        times = interleaved(
-            {
-                "jaximg": lambda f=jitted: jax.block_until_ready(f(device)),
-                "OpenCV": lambda f=theirs: [f(x[..., 0]) for x in batch],
-            },
-            rounds=10 if options.quick else 40,
-            budget_s=10,
-        )
-        rows.append(Row(name, times["jaximg"] / times["OpenCV"], "x", "OpenCV", 1.0, at_most(0.5)))
-        print(f"{name}: {times['jaximg'] * 1e3:.2f} ms, OpenCV {times['OpenCV'] * 1e3:.2f} ms")
+        calls = ways(ours, batch)
+        want = np.stack([theirs(x[..., 0]) for x in batch])
+        for way, call in calls.items():
+            wrong = np.abs(np.asarray(call())[..., 0] - want) > 1e-4
+            if wrong.mean() > 1e-4:
+                raise AssertionError(f"{name}{way}: {wrong.mean():.2%} of the pixels differ")
+        peer = {"OpenCV": lambda f=theirs: [f(x[..., 0]) for x in batch]}
+        times = interleaved(calls | peer, rounds=10 if options.quick else 40, budget_s=10)
+        for way in calls:
+            target = at_most(0.5) if way.endswith("cores") else None
+            rows.append(Row(name + way, times[way] / times["OpenCV"], "x", "OpenCV", 1.0, target))
+        print(f"{name}: " + ", ".join(f"{way.strip(', ') or 'plain'} {t * 1e3:.2f} ms" for way, t in times.items()))
     return emit(rows, options.json)
 
 
