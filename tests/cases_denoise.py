@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 from scipy.fft import dctn, idctn
-from skimage.restoration import denoise_tv_chambolle
+from skimage.restoration import denoise_tv_chambolle, denoise_wavelet
 
 from jaximg import ops
 from tests.op_case import OpCase
@@ -101,6 +101,13 @@ CASES = [
         ),
         "scikit-image",
         args=_value(0.1),
-        kwargs={"iterations": 30},
+        kwargs={"iterations": 30, "implicit": False},
+    ),
+    OpCase(
+        ops.wavelet_denoise,
+        lambda image: denoise_wavelet(image.astype(np.float64), wavelet="db2", wavelet_levels=2, channel_axis=-1),
+        "scikit-image",
+        kwargs={"wavelet": "db2", "levels": 2},
+        bench_hw=None,
     ),
 ]

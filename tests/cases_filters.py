@@ -67,6 +67,19 @@ def _unsharp(image, sigma):
     return image + 0.7 * (image - cv2.GaussianBlur(image, (13, 13), float(sigma)).reshape(image.shape))
 
 
+def _unsharp_luminance(image, sigma):
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return image + 0.7 * (grey - cv2.GaussianBlur(grey, (13, 13), float(sigma)))[..., None]
+
+
+def _soft_median(image, size):
+    padded = np.pad(image.astype(np.float64), [(size // 2, size // 2)] * 2 + [(0, 0)], "edge")
+    seen = np.lib.stride_tricks.sliding_window_view(padded, (size, size), (0, 1)).reshape(*image.shape, -1)
+    distance = np.abs(seen[..., :, None] - seen[..., None, :]).mean(-1)
+    weight = np.exp(-(distance - distance.min(-1, keepdims=True)) / 0.02)
+    return (weight * seen).sum(-1) / weight.sum(-1)
+
+
 CASES = [
     OpCase(ops.filter2d, _filter2d, "OpenCV", args=_kernel(3, 3), linear=True, label="3x3"),
     OpCase(ops.filter2d, _filter2d, "OpenCV", args=_kernel(5, 5), linear=True, label="5x5"),
@@ -99,8 +112,27 @@ CASES = [
     _box(5, 8),
     _box(31, 31),
     OpCase(ops.unsharp_mask, _unsharp, "OpenCV", args=_sigma(1.5), kwargs={"radius": 6, "amount": 0.7}, linear=True),
+    OpCase(
+        ops.unsharp_mask,
+        _unsharp_luminance,
+        "OpenCV",
+        args=_sigma(1.5),
+        kwargs={"radius": 6, "amount": 0.7, "luminance": True},
+        channels=(3,),
+        linear=True,
+        bench_hw=None,
+        label="luminance",
+    ),
     _median(3),
     _median(5),
+    OpCase(
+        ops.soft_median_blur,
+        _soft_median,
+        "NumPy",
+        args=_static(3),
+        kwargs={"temperature": 0.02},
+        traced=("temperature",),
+    ),
     OpCase(
         ops.rank_filter,
         lambda image, size, rank: scipy.ndimage.rank_filter(image, rank, (*size, 1), mode="nearest"),

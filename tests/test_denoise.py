@@ -93,3 +93,38 @@ def test_gradients_of_the_denoisers_point_downhill():
         slope = jax.grad(loss)(start)
         assert np.isfinite(slope)
         assert loss(start - 1e-3 * float(jnp.sign(slope))) < loss(start)
+
+
+def test_implicit_gradient_of_tv_denoise_is_that_of_its_limit():
+    _, noisy = noisy_pair((9, 11, 1), 0.1)
+    with jax.enable_x64(True):
+        noisy, rng = jnp.asarray(noisy, "float64"), np.random.default_rng(1)
+        to, step = (jnp.asarray(rng.standard_normal(noisy.shape)) for _ in range(2))
+        run = jax.jit(lambda x, w: jnp.vdot(ops.tv_denoise(x, w, iterations=5000), to))
+        slopes = jax.jit(jax.grad(run, argnums=(0, 1)))(noisy, 0.06)
+        eps = 1e-5
+        by_image = (run(noisy + eps * step, 0.06) - run(noisy - eps * step, 0.06)) / (2 * eps)
+        by_weight = (run(noisy, 0.06 + eps) - run(noisy, 0.06 - eps)) / (2 * eps)
+        np.testing.assert_allclose(jnp.vdot(slopes[0], step), by_image, rtol=2e-3)
+        np.testing.assert_allclose(slopes[1], by_weight, rtol=2e-3)
+
+
+def test_memory_of_the_implicit_gradient_does_not_grow_with_the_iterations():
+    x = jnp.zeros((32, 40, 1))
+
+    def memory(iterations: int, implicit: bool) -> int:
+        loss = lambda x: jnp.sum(ops.tv_denoise(x, 0.1, iterations=iterations, implicit=implicit) ** 2)  # noqa: E731
+        analysis = jax.jit(jax.grad(loss)).lower(x).compile().memory_analysis()
+        return analysis.temp_size_in_bytes
+
+    assert memory(400, True) == memory(10, True)
+    assert memory(400, False) > 10 * memory(400, True)
+
+
+def test_implicit_and_unrolled_tv_denoise_answer_the_same_and_are_finite_on_flat_pictures():
+    _, noisy = noisy_pair((20, 24, 3), 0.1)
+    both = [ops.tv_denoise(noisy, 0.1, iterations=30, implicit=implicit) for implicit in (True, False)]
+    np.testing.assert_allclose(*both, atol=1e-5)
+    for value in (0.0, 0.5):
+        gradient = jax.grad(lambda x: jnp.sum(ops.tv_denoise(x, 0.1, iterations=30)))(jnp.full((20, 24, 3), value))
+        assert np.isfinite(gradient).all()

@@ -68,7 +68,7 @@ from jaximg.ops.morphology import (
     top_hat,
 )
 from jaximg.ops.peaks import Peaks, find_peaks
-from jaximg.ops.rank import median_blur, percentile_filter, rank_filter
+from jaximg.ops.rank import median_blur, percentile_filter, rank_filter, soft_median_blur
 from jaximg.ops.resize import resize
 from jaximg.ops.search import Matches, match_search
 from jaximg.ops.shape_context import shape_context, shape_context_distance
@@ -76,6 +76,7 @@ from jaximg.ops.sharding import sharded
 from jaximg.ops.skeleton import skeletonize
 from jaximg.ops.smooth import anisotropic_diffusion, bilateral_filter, guided_filter, joint_bilateral_filter
 from jaximg.ops.warp import remap, rotate, rotation_matrix, warp_affine, warp_perspective
+from jaximg.ops.wavelet import wavelet_denoise
 
 __all__ = [
     "Matches",
@@ -167,6 +168,7 @@ __all__ = [
     "soft_dilate",
     "soft_distance_transform",
     "soft_erode",
+    "soft_median_blur",
     "solarize",
     "space_to_depth",
     "to_float",
@@ -177,6 +179,7 @@ __all__ = [
     "unsharp_mask",
     "warp_affine",
     "warp_perspective",
+    "wavelet_denoise",
     "wiener",
     "ycbcr_to_rgb",
 ]

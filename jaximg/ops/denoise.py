@@ -1,8 +1,9 @@
 """Denoising: by transform (sliding DCT), by likeness (non-local means) and by variation (Rudin-Osher-Fatemi)."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial, reduce
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -266,7 +267,7 @@ def _nl_means(image: jax.Array, h: jax.Array, sigma: jax.Array, q: int, r: int) 
 # --- total variation -------------------------------------------------------------------------------------------------
 
 
-def tv_denoise(image: Image, weight: Scalar, *, iterations: int = 100) -> jax.Array:
+def tv_denoise(image: Image, weight: Scalar, *, iterations: int = 100, implicit: bool = True) -> jax.Array:
     r"""Total-variation denoising by Chambolle's projections, each channel for itself.
 
         min_u  1/2 sum |u - image|^2 + weight * sum |grad u|,   grad by forward differences, zero across the border
@@ -275,11 +276,15 @@ def tv_denoise(image: Image, weight: Scalar, *, iterations: int = 100) -> jax.Ar
     tau = 1/4; the result is u = image + div p. This is scikit-image's `denoise_tv_chambolle(eps=0,
     max_num_iter=iterations + 1)`.
 
+    The derivative is that of the limit p = step(p), by as many steps of the adjoint iteration at the last p: its memory
+    does not grow with the iterations, and it is as near to the limit's as they brought p to it.
+
     Args:
       image: `(..., H, W, C)` floating point, any range.
       weight: strength in the image's units, >= 0; near the noise's sigma is a good start. Traced or concrete; at 0 the
         image comes back.
-      iterations: number of steps, static. The gradient keeps two pictures a step.
+      iterations: number of steps, static.
+      implicit: False differentiates these very steps instead; a gradient then keeps two pictures a step.
 
     Returns:
       `(..., H, W, C)`, the image's dtype.
@@ -299,25 +304,58 @@ def tv_denoise(image: Image, weight: Scalar, *, iterations: int = 100) -> jax.Ar
     """
     image = check_image(image)
     iterations, _ = check_size(iterations, "iterations")
-    return _tv_denoise(image, jnp.asarray(weight, windows.wide(image.dtype)), iterations)
+    return _tv_denoise(image, jnp.asarray(weight, windows.wide(image.dtype)), iterations, implicit)
 
 
-@partial(jax.jit, static_argnames="iterations")
-def _tv_denoise(image: jax.Array, weight: jax.Array, iterations: int) -> jax.Array:
+Field: TypeAlias = tuple[jax.Array, jax.Array]
+"""Down and along."""
+
+
+@partial(jax.jit, static_argnames=("iterations", "implicit"))
+def _tv_denoise(image: jax.Array, weight: jax.Array, iterations: int, implicit: bool) -> jax.Array:
     x = jnp.moveaxis(image.astype(windows.wide(image.dtype)), -1, -3)
     weight = jnp.maximum(weight, 1e-12)
 
-    @jax.checkpoint
-    def step(p: tuple[jax.Array, jax.Array], _: None):
+    def step(p: Field) -> Field:
         u = x + _divergence(*p)
         g = _difference(u, -2), _difference(u, -1)
         square = jnp.square(g[0]) + jnp.square(g[1])
         norm = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
         gain = weight / (weight + 0.25 * norm)
-        return (gain * (p[0] + 0.25 * g[0]), gain * (p[1] + 0.25 * g[1])), None
+        return gain * (p[0] + 0.25 * g[0]), gain * (p[1] + 0.25 * g[1])
 
-    p, _ = lax.scan(step, (jnp.zeros_like(x), jnp.zeros_like(x)), length=iterations)
+    start = jnp.zeros_like(x), jnp.zeros_like(x)
+    p = (_fixed_point if implicit else _repeat)(step, start, iterations)
     return jnp.moveaxis(x + _divergence(*p), -3, -1).astype(image.dtype)
+
+
+def _repeat(step: Callable[[Field], Field], start: Field, iterations: int) -> Field:
+    @jax.checkpoint
+    def once(p: Field, _: None) -> tuple[Field, None]:
+        return step(p), None
+
+    return lax.scan(once, start, length=iterations)[0]
+
+
+def _fixed_point(step: Callable[[Field], Field], start: Field, iterations: int) -> Field:
+    """`_repeat`, differentiated as the solution of p = step(p); the linear system is solved by repetition too."""
+
+    def excess(p: Field) -> Field:
+        return jax.tree.map(operator.sub, step(p), p)
+
+    def solve(excess: Callable[[Field], Field], start: Field) -> Field:
+        return _repeat(lambda p: jax.tree.map(operator.add, p, excess(p)), start, iterations)
+
+    def linear_solve(linear: Callable[[Field], Field], right: Field) -> Field:
+        def solve(linear: Callable[[Field], Field], right: Field) -> Field:
+            def once(p: Field) -> Field:
+                return jax.tree.map(lambda p, e, r: p + e - r, p, linear(p), right)
+
+            return _repeat(once, jax.tree.map(jnp.zeros_like, right), iterations)
+
+        return lax.custom_linear_solve(linear, right, solve, transpose_solve=solve)
+
+    return lax.custom_root(excess, start, solve, linear_solve)
 
 
 def _difference(u: jax.Array, axis: int) -> jax.Array:

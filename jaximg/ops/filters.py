@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from jaximg.ops import windows
+from jaximg.ops.color import rgb_to_grayscale
 from jaximg.typing import Border, Image, Scalar, check_image, check_size, is_traced
 
 F32 = jnp.dtype(jnp.float32)
@@ -170,11 +171,20 @@ def box_blur(image: Image, size: int | tuple[int, int], *, border: Border = "ref
 
 
 def unsharp_mask(
-    image: Image, sigma: Scalar, *, amount: Scalar = 1.0, radius: int | None = None, border: Border = "reflect"
+    image: Image,
+    sigma: Scalar,
+    *,
+    amount: Scalar = 1.0,
+    radius: int | None = None,
+    border: Border = "reflect",
+    luminance: bool = False,
 ) -> jax.Array:
     """Sharpening by what a blur takes away, scikit-image's `unsharp_mask`, not clipped.
 
         out = image + amount * (image - gaussian_blur(image, sigma))
+
+    With `luminance`, the grey picture's detail is added to all channels alike, which leaves colours at edges as they
+    are: `out = image + amount * (grey - gaussian_blur(grey, sigma))`, `grey = rgb_to_grayscale(image)`.
 
     Args:
       image: `(..., H, W, C)` floating point, any range.
@@ -182,13 +192,15 @@ def unsharp_mask(
       amount: how much of it is added; 0 leaves the image, negative values soften. Traced or concrete.
       radius: as in `gaussian_blur`.
       border: "reflect", "symmetric", "edge", "constant" (zero) or "wrap".
+      luminance: sharpen the luminance of an RGB picture alone.
 
     Returns:
       `(..., H, W, C)`, the image's dtype; it overshoots the input's range at edges.
 
     Raises:
       TypeError: an image that is not floating point.
-      ValueError: no channel axis, a negative sigma, or a traced sigma without radius.
+      ValueError: no channel axis, a negative sigma, a traced sigma without radius, or `luminance` without three
+        channels.
 
     Example:
       >>> unsharp_mask(jnp.ones((8, 8, 3)), 2.0, amount=0.5).shape
@@ -197,6 +209,7 @@ def unsharp_mask(
     References:
       scikit-image, `skimage.filters.unsharp_mask`.
     """
-    image = check_image(image)
-    detail = image - gaussian_blur(image, sigma, radius=radius, border=border)
-    return image + jnp.asarray(amount, image.dtype) * detail
+    image = check_image(image, channels=3 if luminance else None)
+    source = rgb_to_grayscale(image) if luminance else image
+    detail = source - gaussian_blur(source, sigma, radius=radius, border=border)
+    return image + jnp.asarray(amount, image.dtype) * jnp.broadcast_to(detail, image.shape)

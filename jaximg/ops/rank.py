@@ -3,11 +3,13 @@
 from functools import partial, reduce
 
 import jax
+import jax.numpy as jnp
 
 from jaximg.ops import windows
-from jaximg.typing import Border, Image, check_image, check_size
+from jaximg.typing import Border, Image, Scalar, check_image, check_size
 
 MAX_SIZE = 15
+MAX_SOFT_SIZE = 7
 
 
 def median_blur(image: Image, size: int | tuple[int, int]) -> jax.Array:
@@ -39,6 +41,44 @@ def median_blur(image: Image, size: int | tuple[int, int]) -> jax.Array:
     """
     height, width = check_size(size, "size", odd=True)
     return rank_filter(image, size, height * width // 2, border="edge")
+
+
+def soft_median_blur(image: Image, size: int | tuple[int, int], *, temperature: Scalar = 0.01) -> jax.Array:
+    """Smooth median over a window: `median_blur` with a gradient for every pixel.
+
+        out = sum_k w_k x_k / sum_k w_k,   w_k = exp(-d_k / t),   d_k = mean over the window of |x_k - x_j|
+
+    The median is the value of the window with the least mean distance to the others, so this is `median_blur` as t -> 0
+    and the mean as t -> infinity. The border is replicated.
+
+    Args:
+      image: `(..., H, W, C)` floating point, any range; channels apart.
+      size: window in pixels, odd, at most 7; one int or `(height, width)`, static.
+      temperature: t, in the image's units, > 0; traced or concrete.
+
+    Returns:
+      `(..., H, W, C)`, the image's dtype, within the window's range.
+
+    Raises:
+      TypeError: an image that is not floating point, or a size that is not a static integer.
+      ValueError: no channel axis, or a size that is even, below 1 or above 7.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> x = jnp.array([1.0, 9.0, 2.0, 3.0, 4.0]).reshape(1, 5, 1)
+      >>> soft_median_blur(x, (1, 3), temperature=0.01)[0, :, 0].round(2).tolist()
+      [1.0, 2.0, 3.0, 3.0, 4.0]
+
+    References:
+      Prillo and Eisenschlos, SoftSort: a continuous relaxation for the argsort operator, 2020 (softmax of distances).
+    """
+    image = check_image(image)
+    height, width = check_size(size, "size", odd=True)
+    if max(height, width) > MAX_SOFT_SIZE:
+        raise ValueError(
+            f"size={size!r}; the soft median goes up to {MAX_SOFT_SIZE}: shrink the picture, or blur twice"
+        )
+    return _soft_median(image, jnp.asarray(temperature, windows.wide(image.dtype)), height, width)
 
 
 def rank_filter(image: Image, size: int | tuple[int, int], rank: int, *, border: Border = "edge") -> jax.Array:
@@ -124,6 +164,28 @@ def _rank(image: jax.Array, height: int, width: int, rank: int, border: Border) 
         pairs = zip(shifted[::2], shifted[1::2], strict=False)
         shifted = [_merge(a, b) for a, b in pairs] + shifted[len(shifted) & ~1 :]
     return shifted[0][rank]
+
+
+@partial(jax.jit, static_argnums=(2, 3))
+def _soft_median(image: jax.Array, temperature: jax.Array, height: int, width: int) -> jax.Array:
+    def ordered(x: jax.Array) -> tuple[jax.Array, ...]:
+        padded = windows.pad(x, windows.reach(height), windows.reach(width), "edge")
+        h, w = x.shape[-3:-1]
+        return tuple(_sort([windows.shifted(padded, i, j, h, w) for i in range(height) for j in range(width)]))
+
+    values = windows.apart(ordered)(image.astype(temperature.dtype))
+    count, middle = len(values), len(values) // 2
+    median, weight = values[middle], jnp.ones_like(values[middle])
+    total = jnp.zeros_like(median)
+    for side in (values[middle:], values[middle::-1]):
+        distance = jnp.zeros_like(median)
+        for k, (near, far) in enumerate(zip(side, side[1:], strict=False)):
+            distance = distance + (2 * k + 1) / count * jnp.abs(
+                far - near
+            )  # as k + 1 values more lie behind than ahead
+            own = jnp.exp(-distance / temperature)
+            total, weight = total + own * (far - median), weight + own
+    return (median + total / weight).astype(image.dtype)
 
 
 def _sorted_columns(image: jax.Array, height: int, width: int, border: Border) -> list[jax.Array]:
