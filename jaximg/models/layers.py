@@ -240,8 +240,8 @@ def _conv_bwd(strides, pads, grown, spread, kept, dy):
     dx = _conv(grown, tuple(pads_x), strides, spread, dy, turned)
     # kernel: pictures and outputs trade batch for channels
     pads_w = [(low, (k - 1) * d + (m - 1) * s + 1 - ((n - 1) * g + 1) - low) for n, k, m, s, (low, _), g, d in sizes]
-    dw = _conv(spread, tuple(pads_w), grown, strides, x.transpose(3, 1, 2, 0), dy.transpose(1, 2, 0, 3))
-    return dx, jnp.transpose(dw, (1, 2, 0, 3))
+    dw: Any = _conv(spread, tuple(pads_w), grown, strides, x.transpose(3, 1, 2, 0), dy.transpose(1, 2, 0, 3))
+    return dx, dw.transpose(1, 2, 0, 3)
 
 
 _conv.defvjp(_conv_fwd, _conv_bwd)
