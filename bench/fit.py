@@ -17,7 +17,7 @@ from jaximg.train import config, data, tasks
 from jaximg.train.loop import Every, Progress, Task, fit
 from jaximg.train.parallel import placement
 
-ROUNDS = 5
+ROUNDS = 3
 STEPS = 100
 MOST = 3.0
 """Per cent that fit may cost."""

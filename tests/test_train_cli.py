@@ -1,0 +1,215 @@
+"""The commands that train and use models, on real files, by `main(argv)`."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaximg.cli import configs, main, runs
+from jaximg.cli.parse import Usage
+from jaximg.train.config import Config
+from jaximg.train.folder import read_stats
+from jaximg.train.trained import SHIPPED, load, shipped
+
+QUICK = ["--set", "steps=8", "log_every=4", "save_every=4", "sample_every=4"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def as_users_have_it():
+    """Optax counts on JAX's usual promotion of types."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_cache(monkeypatch):
+    monkeypatch.setattr(runs, "compiled_once", lambda: None)
+
+
+def call(capsys, *argv: object) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = main([str(word) for word in argv])
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err
+    return code, out, err
+
+
+def digit(path: Path) -> tuple[Path, int]:
+    """A test digit, large and dark on light as somebody would write it, and which it is."""
+    from jaximg.train import data
+
+    test = data.load("digits", "test")
+    image = 255 - np.asarray(test.images[500, :, :, 0])
+    Image.fromarray(image).resize((140, 140)).save(path)
+    return path, int(test.labels[500])
+
+
+# --- what comes with the package -------------------------------------------------------------------------------------
+
+
+def test_a_classifier_and_a_generator_come_with_the_package_and_are_small():
+    assert {load(name).kind for name in shipped()} == {"classifier", "generator"}
+    assert sum(path.stat().st_size for path in SHIPPED.glob("*.npz")) <= 2 * 2**20
+    for name in shipped():
+        card = (SHIPPED / f"{name}.md").read_text(encoding="utf-8")
+        assert all(word in card for word in ("How good", "Limits", "licence", load(name).digest))
+
+
+def test_predict_reads_a_digit_of_any_size_dark_on_light(capsys, tmp_path):
+    path, number = digit(tmp_path / "digit.png")
+    code, out, _ = call(capsys, "predict", "cnn_digits", path)
+    assert code == 0
+    assert out.startswith(f"{path}  {number} 9")
+    assert "taken as dark on light" in out
+
+
+def test_predict_goes_on_past_a_bad_file(capsys, tmp_path):
+    path, _ = digit(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    code, out, err = call(capsys, "predict", "cnn_digits", tmp_path)
+    assert code == 1
+    assert str(path) in out
+    assert "b.png" in err
+
+
+def test_generate_writes_grids_files_and_films_and_replaces_nothing_unasked(capsys, tmp_path):
+    grid, folder, film = tmp_path / "grid.png", tmp_path / "each", tmp_path / "film.gif"
+    assert call(capsys, "generate", "dcgan_digits", "--seeds", "0-3", "-o", grid, "--scale", 1)[0] == 0
+    assert Image.open(grid).size == (58, 58)
+    assert call(capsys, "generate", "dcgan_digits", "--seeds", "2,9", "-o", folder, "--scale", 1)[0] == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["seed000002.png", "seed000009.png"]
+    alone = np.asarray(Image.open(folder / "seed000002.png"))
+    assert np.array_equal(alone, np.asarray(Image.open(grid))[30:58, :28])
+    assert call(capsys, "generate", "dcgan_digits", "--seeds", "0,1", "-o", film, "--frames", 3)[0] == 0
+    assert Image.open(film).n_frames == 6
+    for out in (grid, folder, film):
+        code, _, err = call(capsys, "generate", "dcgan_digits", "--seeds", "0,2", "-o", out)
+        assert code == 1
+        assert "exists; --overwrite replaces it" in err
+
+
+def test_evaluate_measures_what_comes_with_the_package(capsys, tmp_path):
+    code, out, _ = call(capsys, "evaluate", "cnn_digits", "--json", tmp_path / "a.json")
+    assert code == 0
+    assert json.loads((tmp_path / "a.json").read_text())["accuracy"] > 0.97
+    code, out, _ = call(capsys, "evaluate", "dcgan_digits", "--samples", 400, "--json", tmp_path / "b.json")
+    assert code == 0
+    found = json.loads((tmp_path / "b.json").read_text())
+    assert min(found["classes"]) > 0.02
+    assert "real against real" in out
+
+
+# --- training --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["cnn_digits_quick", "gan_digits_quick", "dcgan_digits_quick"])
+def test_a_quick_config_trains_goes_on_and_is_used(capsys, tmp_path, name):
+    run = tmp_path / "run"
+    code, out, err = call(capsys, "train", name, "--workdir", run, *QUICK)
+    assert (code, err) == (0, "")
+    assert "step 8 of 8" in out
+    code, out, _ = call(capsys, "train", name, "--workdir", run, *QUICK[:1], "steps=12", *QUICK[2:])
+    assert code == 0
+    assert "going on from step 8" in out
+    if "gan" in name:
+        assert (run / "fakes000012.png").is_file()
+        assert call(capsys, "generate", run, "--seeds", "0-3", "-o", tmp_path / "g.png")[0] == 0
+    else:
+        assert call(capsys, "predict", run, digit(tmp_path / "d.png")[0])[0] == 0
+
+
+@pytest.mark.parametrize("name", [name for name in configs.names() if name != "demo"])
+def test_every_config_of_a_training_builds_its_models(name):
+    from jaximg.train import tasks
+
+    settings = configs.load(name, Config)
+    task = tasks.task_of(settings, (28, 28, 1), tuple("0123456789"))
+    state = jax.eval_shape(task.init, jax.random.key(0))
+    assert jax.tree.leaves(state.params)
+
+
+def test_the_same_command_goes_on_and_after_the_end_begins_anew(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for wanted in ("00000-cnn_digits_quick", "00001-cnn_digits_quick"):
+        code, out, _ = call(capsys, "train", "cnn_digits_quick", "--steps", 2)
+        assert code == 0
+        assert out.startswith(f"runs/{wanted}: ")
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "said"),
+    [
+        (["train", "gan_digit"], 2, "no config 'gan_digit': there are cnn_digits"),
+        (["train", "demo"], 2, "needs config = Config(...)"),
+        (["train", "cnn_digits", "--set", "ema"], 2, "--set ema: NAME=VALUE is wanted"),
+        (["train", "cnn_digits", "--set", "emma=1"], 2, "emma: no such setting; there are data"),
+        (["train", "cnn_digits", "--steps", "0"], 2, "both must be at least 1"),
+        (["train", "cnn_digits", "--fsdp"], 2, "fsdp splits the parameters over a mesh"),
+        (["train", "cnn_digits", "--data", "nowhere"], 1, "nowhere: no such file or folder"),
+        (["train", "cnn_digits_quick", "--parallel", "pmap", "--batch", "7"], 1, "7 can't be shared by 2 devices"),
+        (["generate", "nothing"], 1, "no folder of a run, and no model of that name; there are"),
+        (["generate", "cnn_digits"], 1, "is a classifier, and this takes a generator"),
+        (["generate", "dcgan_digits", "--seeds", "9-3"], 2, "A range goes upwards"),
+        (["generate", "dcgan_digits", "--seeds", "all"], 2, "numbers and ranges, with commas"),
+        (["generate", "dcgan_digits", "-o", "a.mp4"], 2, "a grid is .png"),
+        (["predict", "cnn_digits"], 2, "no picture given"),
+        (["predict", "dcgan_digits", "a.png"], 1, "is a generator, and this takes a classifier"),
+        (["evaluate", "nothing"], 1, "no model of that name"),
+    ],
+)
+def test_a_mistake_is_one_line(capsys, tmp_path, monkeypatch, argv, code, said):
+    monkeypatch.chdir(tmp_path)
+    found, _, err = call(capsys, *argv)
+    assert found == code
+    assert err.count("\n") == 1
+    assert said in err
+    assert not (tmp_path / "generated.png").exists()
+
+
+def test_other_options_are_refused_with_their_difference(capsys, tmp_path):
+    run = ["train", "cnn_digits_quick", "--workdir", tmp_path / "run", "--steps", 2]
+    assert call(capsys, *run)[0] == 0
+    code, _, err = call(capsys, *run, "--batch", 64)
+    assert code == 1
+    assert "batch: 128 -> 64" in err
+    assert call(capsys, *run, "--batch", 64, "--steps", 3, "--force")[0] == 0
+
+
+def test_a_dry_run_writes_nothing(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = call(capsys, "train", "dcgan_digits", "--dry-run")
+    assert code == 0
+    assert "9000 steps of 64 of 4000 pictures" in out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["", "1-", "-1", "x", "3-1", "0-999999999"])
+def test_seeds_that_are_none_are_refused(text):
+    with pytest.raises(Usage):
+        runs.seeds(text) if text else runs.seeds(" ")
+
+
+@pytest.mark.slow
+def test_two_processes_that_are_told_of_each_other_train_as_one(tmp_path):
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+
+    def start(workdir: Path, *more: object) -> subprocess.Popen:
+        words = ["train", "cnn_digits_quick", "--steps", 6, "--batch", 64, "--set", "log_every=2", "--workdir", workdir]
+        argv = [sys.executable, "-m", "jaximg", *map(str, [*words, *more])]
+        return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    together = ["--parallel", "mesh", "--coordinator", f"localhost:{port}", "--processes", 2, "--process"]
+    children = [start(tmp_path / "two", *together, i) for i in range(2)] + [start(tmp_path / "one")]
+    told = [child.communicate(timeout=240)[0] for child in children]
+    assert [child.returncode for child in children] == [0, 0, 0], told
+    assert "mesh on 4 cpu" in told[0]
+    two, one = ([line["loss"] for line in read_stats(tmp_path / name) if "loss" in line] for name in ("two", "one"))
+    np.testing.assert_allclose(two, one, rtol=1e-4)
