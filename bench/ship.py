@@ -32,7 +32,7 @@ def main() -> None:
     shipped = load(args.name)
     sets = data.load(args.data), data.load(args.data, "test")
     lines = _classifier(shipped, sets[1]) if shipped.kind == "classifier" else _generator(shipped, sets)
-    text = _card(shipped, args.run, path, args.hardware, lines)
+    text = _card(shipped, args.run, path, args.hardware, len(sets[0]), lines)
     path.with_suffix(".md").write_text(text, encoding="utf-8")
     print(text)
 
@@ -64,7 +64,7 @@ def _generator(model: Trained, sets: tuple[data.Dataset, data.Dataset]) -> list[
     ]
 
 
-def _card(model: Trained, run: Path, path: Path, hardware: str, figures: list[str]) -> str:
+def _card(model: Trained, run: Path, path: Path, hardware: str, pictures_of: int, figures: list[str]) -> str:
     options = read_options(run)
     count = sum(leaf.size for leaf in jax.tree.leaves(model.variables["params"]))
     seconds = sum(line.get("seconds", 0) for line in read_stats(run))
@@ -80,7 +80,7 @@ def _card(model: Trained, run: Path, path: Path, hardware: str, figures: list[st
             "",
             f"- `{model.architecture}` with {json.dumps(model.arguments)}: {count:,} parameters, float16 in the file",
             f"  ({path.stat().st_size / 1024:.0f} KiB), float32 in use; weights' digest {model.digest}",
-            f"- trained on the {options['facts']['shape']} pictures of MNIST's training part, {model.step} steps of",
+            f"- trained on the {pictures_of:,} pictures of MNIST's training part, {model.step} steps of",
             f"  {options['batch']}, {seconds / 60:.0f} minutes on {hardware} that other work shared",
             "",
             "## How good",

@@ -3,7 +3,7 @@
     jaximg train cnn_digits_quick
 
 time: a few seconds
-expect: about 85 % of the 1,000 held out
+expect: 85 % of the 1,000 held out
 """
 
 from jaximg.train.config import Classifier, Optimizer

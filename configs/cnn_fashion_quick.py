@@ -4,7 +4,7 @@
     jaximg train cnn_fashion_quick --data DIR             # a folder with its idx files
 
 time: ten seconds
-expect: about 75 % of the 10,000
+expect: not yet measured; most of the 10,000
 """
 
 from jaximg.train.config import Classifier, Optimizer
