@@ -13,6 +13,8 @@ from jaximg.correct.tiles import tiled
 from jaximg.ops import windows
 
 ANGLES = 24
+VIVID = 0.5
+"""Pixels further from grey are on no line."""
 REACH = 12
 """The straight piece goes so far both ways, in pixels."""
 SIDE = 3
@@ -69,7 +71,7 @@ def _looks(planes: jax.Array) -> jax.Array:
     hw = (planes.shape[0], planes.shape[1])
     taps = jnp.asarray([0.25, 0.5, 0.25], planes.dtype)
     luma = windows.separable(planes[..., :1], taps, taps, "edge")[..., 0]
-    vivid = planes[..., 1] > 0.35
+    vivid = planes[..., 1] > VIVID
     never = (vivid | (luma < 0.45), vivid | (luma > 0.55))
     around = _padded(luma)
 
@@ -149,7 +151,7 @@ def _step(likeness: np.ndarray, angle: np.ndarray, place: np.ndarray, heading: n
     places = (place + STRIDE * along)[:, None] + aside[:, None] * across[:, None]
     pixel = np.rint(places).astype(int)
     last = np.array(likeness.shape) - 1
-    inside = ((pixel >= 0) & (pixel <= last)).all(-1)
+    inside = np.all((pixel >= 0) & (pixel <= last), axis=-1)
     y, x = np.moveaxis(np.clip(pixel, 0, last), -1, 0)
     turn = (angle[y, x] - heading[:, None] + np.pi / 2) % np.pi - np.pi / 2
     value = np.where(inside & (np.abs(turn) < TURN), likeness[y, x], -1) - 0.02 * np.abs(aside)
