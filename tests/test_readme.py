@@ -35,6 +35,9 @@ def test_python_blocks_run(tmp_path, monkeypatch, capsys):
     assert np.isfinite(names["value"])
     for name, gradient in names["gradient"].items():
         assert any(np.any(leaf) for leaf in jax.tree.leaves(gradient)), f"no gradient reaches {name}"
+    assert np.any(names["direction"])
+    assert names["first"].shape == names["augmented"][:2].shape
+    np.testing.assert_allclose(names["kernel"], np.outer([1, 2, 1], [-1, 0, 1]), atol=0.01)
 
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
