@@ -108,6 +108,7 @@ CASES = [
         lambda image: denoise_wavelet(image.astype(np.float64), wavelet="db2", wavelet_levels=2, channel_axis=-1),
         "scikit-image",
         kwargs={"wavelet": "db2", "levels": 2},
+        differentiable=False,
         bench_hw=None,
     ),
 ]

@@ -12,6 +12,7 @@ from tests.cases_hough import CASES as HOUGH
 from tests.cases_inpaint import CASES as INPAINT
 from tests.cases_match import CASES as MATCH
 from tests.cases_morphology import CASES as MORPHOLOGY
+from tests.cases_register import CASES as REGISTER
 from tests.cases_shape import CASES as SHAPE
 from tests.cases_skeleton import CASES as SKELETON
 from tests.cases_smooth import CASES as SMOOTH
@@ -31,6 +32,7 @@ CASES: list[OpCase] = [
     *INPAINT,
     *MATCH,
     *MORPHOLOGY,
+    *REGISTER,
     *SHAPE,
     *SKELETON,
     *SMOOTH,

@@ -16,7 +16,7 @@ OURS = [name for name in FUNCTIONS if getattr(ops, name).__module__.startswith("
 ON_IMAGES = [name for name in OURS if Image in typing.get_type_hints(getattr(ops, name)).values()]
 """The others make what those take: a matrix, a kernel."""
 SECTIONS = ("Args:", "Returns:", "Raises:", "Example:", "References:")
-IMAGES = ("image", "padded", "x", "a")
+IMAGES = ("image", "padded", "x", "a", "template")
 each = pytest.mark.parametrize("name", OURS)
 each_on_images = pytest.mark.parametrize("name", ON_IMAGES)
 

@@ -69,6 +69,7 @@ from jaximg.ops.morphology import (
 )
 from jaximg.ops.peaks import Peaks, find_peaks
 from jaximg.ops.rank import median_blur, percentile_filter, rank_filter, soft_median_blur
+from jaximg.ops.register import Alignment, Shift, ecc, phase_correlation
 from jaximg.ops.resize import resize
 from jaximg.ops.search import Matches, match_search
 from jaximg.ops.shape_context import shape_context, shape_context_distance
@@ -79,8 +80,10 @@ from jaximg.ops.warp import remap, rotate, rotation_matrix, warp_affine, warp_pe
 from jaximg.ops.wavelet import wavelet_denoise
 
 __all__ = [
+    "Alignment",
     "Matches",
     "Peaks",
+    "Shift",
     "adjust_brightness",
     "adjust_contrast",
     "adjust_gamma",
@@ -105,6 +108,7 @@ __all__ = [
     "dilate",
     "distance_transform",
     "dog",
+    "ecc",
     "erode",
     "extract_patches",
     "filter2d",
@@ -137,6 +141,7 @@ __all__ = [
     "opening",
     "pad_to_size",
     "percentile_filter",
+    "phase_correlation",
     "pixelate",
     "prewitt",
     "random_crop",

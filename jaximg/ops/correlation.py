@@ -105,7 +105,7 @@ def _tiling(height: int, width: int, h: int, w: int) -> tuple[tuple[int, int], t
     for rows in range(2, 9, 2):
         for cols in range(1, 9):
             steps = -(-height // rows), -(-width // cols)
-            size = _smooth(steps[0] + h - 1), _smooth(steps[1] + w - 1)
+            size = smooth_length(steps[0] + h - 1), smooth_length(steps[1] + w - 1)
             area = size[0] * size[1]
             cost = rows * cols * (area * (1 + area / CACHED) + PER_TILE)
             if cost < best_cost:
@@ -119,8 +119,13 @@ PER_TILE = 8_000
 """In pixels: an FFT of so many costs twice as much a pixel as a small one, and a tile as much as so many. Measured."""
 
 
-def _smooth(n: int) -> int:
-    """The next number without a prime factor above 5: FFTs of such lengths are fast."""
+def smooth_length(n: int) -> int:
+    """The next number without a prime factor above 5: FFTs of such lengths are fast.
+
+    Example:
+      >>> smooth_length(7), smooth_length(26)
+      (8, 27)
+    """
     while True:
         rest = n
         for prime in (2, 3, 5):
