@@ -4,8 +4,8 @@
     jaximg demo --config configs/demo.py -o elsewhere
 
 time: 20 s on two cores once compiled programs are cached; a first run takes 36 s of processor time
-expect: PSNR in dB, damaged -> corrected: Noise 20.9 -> 31.8, JPEG 26.8 -> 27.9, Scratches 24.8 -> 41.8 (given their
-  mask), Missing regions 15.7 -> 26.6
+expect: PSNR in dB, damaged -> corrected: Noise 20.9 -> 31.8, JPEG 26.8 -> 27.9, Scratches 24.8 -> 30.8 (41.8 with
+  their mask given), Missing regions 15.7 -> 26.6
 """
 
 from functools import partial
