@@ -75,8 +75,8 @@ def seeds(text: str) -> list[int]:
     """
     found: list[int] = []
     for part in text.split(","):
-        first, _, last = part.strip().partition("-")
-        if not first.isdigit() or (last and not last.isdigit()):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
             raise Usage(f"--seeds {text}: numbers and ranges, with commas between them: 0-63 or 1,5,8-9")
         low, high = int(first), int(last or first)
         if high < low or high - low >= MOST or high >= LAST:

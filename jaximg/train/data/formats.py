@@ -121,7 +121,7 @@ def npz(path: Path, part: str) -> Read:
       DataError: no such arrays.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name.lower(): file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: damaged or no .npz file of plain arrays ({error})") from None
