@@ -50,6 +50,11 @@ def digit(path: Path) -> tuple[Path, int]:
     return path, int(test.labels[500])
 
 
+def pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as opened:
+        return np.asarray(opened)
+
+
 # --- what comes with the package -------------------------------------------------------------------------------------
 
 
@@ -81,13 +86,13 @@ def test_predict_goes_on_past_a_bad_file(capsys, tmp_path):
 def test_generate_writes_grids_files_and_films_and_replaces_nothing_unasked(capsys, tmp_path):
     grid, folder, film = tmp_path / "grid.png", tmp_path / "each", tmp_path / "film.gif"
     assert call(capsys, "generate", "dcgan_digits", "--seeds", "0-3", "-o", grid, "--scale", 1)[0] == 0
-    assert Image.open(grid).size == (58, 58)
+    assert pixels(grid).shape == (58, 58)
     assert call(capsys, "generate", "dcgan_digits", "--seeds", "2,9", "-o", folder, "--scale", 1)[0] == 0
     assert sorted(path.name for path in folder.iterdir()) == ["seed000002.png", "seed000009.png"]
-    alone = np.asarray(Image.open(folder / "seed000002.png"))
-    assert np.array_equal(alone, np.asarray(Image.open(grid))[30:58, :28])
+    assert np.array_equal(pixels(folder / "seed000002.png"), pixels(grid)[30:58, :28])
     assert call(capsys, "generate", "dcgan_digits", "--seeds", "0,1", "-o", film, "--frames", 3)[0] == 0
-    assert Image.open(film).n_frames == 6
+    with Image.open(film) as opened:
+        assert opened.n_frames == 6
     for out in (grid, folder, film):
         code, _, err = call(capsys, "generate", "dcgan_digits", "--seeds", "0,2", "-o", out)
         assert code == 1
