@@ -13,16 +13,18 @@ def cnn(batch: Batch, threads: int) -> Callable[[], object]:
     """The CNN's step."""
     torch.set_num_threads(threads)
     net = nn.Sequential(
-        nn.Conv2d(1, 32, 3, padding=1),
+        nn.Conv2d(1, 32, 3),
         nn.ReLU(),
         nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 3, padding=1),
+        nn.Conv2d(32, 64, 3),
         nn.ReLU(),
         nn.MaxPool2d(2),
+        nn.Conv2d(64, 64, 3),
+        nn.ReLU(),
         nn.Flatten(),
-        nn.Linear(64 * 7 * 7, 256),
+        nn.Linear(64 * 3 * 3, 64),
         nn.ReLU(),
-        nn.Linear(256, 10),
+        nn.Linear(64, 10),
     ).to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(net.parameters(), 1e-3, fused=True)
     image = torch.from_numpy(batch["image"].transpose(0, 3, 1, 2)).contiguous(memory_format=torch.channels_last)
@@ -43,11 +45,12 @@ def gan(batch: Batch, latent: int, threads: int) -> Callable[[], object]:
     torch.set_num_threads(threads)
     widths, layers = (latent, 256, 512, 1024), []
     for a, b in zip(widths, widths[1:], strict=False):
-        layers += [nn.Linear(a, b), nn.LeakyReLU(0.2), nn.BatchNorm1d(b, momentum=0.2)]
+        layers += [nn.Linear(a, b), nn.ReLU(), nn.BatchNorm1d(b, momentum=0.2)]
     generator = nn.Sequential(*layers, nn.Linear(1024, 784), nn.Tanh())
-    judge = nn.Sequential(
-        nn.Linear(784, 512), nn.LeakyReLU(0.2), nn.Linear(512, 256), nn.LeakyReLU(0.2), nn.Linear(256, 1)
-    )
+    layers = []
+    for a, b in ((784, 512), (512, 256)):
+        layers += [nn.Linear(a, b), nn.ReLU(), nn.BatchNorm1d(b, momentum=0.01)]
+    judge = nn.Sequential(*layers, nn.Linear(256, 1))
     optimizers = [torch.optim.Adam(n.parameters(), 2e-4, (0.5, 0.999), fused=True) for n in (generator, judge)]
     image = torch.from_numpy(batch["image"].reshape(128, 784))
     softplus = nn.functional.softplus

@@ -39,10 +39,11 @@ CASES = [
         {
             "conv0": conv(3, 3, 1, 32),
             "conv1": conv(3, 3, 32, 64),
-            "dense0": dense(7 * 7 * 64, 256),
-            "logits": dense(256, 10),
+            "conv2": conv(3, 3, 64, 64),
+            "dense0": dense(3 * 3 * 64, 64),
+            "logits": dense(64, 10),
         },
-        CNN((4, 4), (8,), dropout=0.5, batch_norm=True),
+        CNN((4, 4), (8,), padding="SAME", dropout=0.5, batch_norm=True),
     ),
     ModelCase(
         "mlp_generator",
@@ -65,8 +66,14 @@ CASES = [
         MLPDiscriminator(),
         ((2, 28, 28, 1),),
         (2,),
-        {"dense0": dense(28 * 28, 512), "dense1": dense(512, 256), "score": dense(256, 1)},
-        MLPDiscriminator((8,), dropout=0.25, batch_norm=True),
+        {
+            "dense0": dense(28 * 28, 512),
+            "norm0": 2 * 512,
+            "dense1": dense(512, 256),
+            "norm1": 2 * 256,
+            "score": dense(256, 1),
+        },
+        MLPDiscriminator((8,), dropout=0.25),
     ),
     ModelCase(
         "dcgan_generator",

@@ -41,7 +41,7 @@ def classifier():
 
 
 def gan():
-    nets = MLPGenerator((SIDE, SIDE, 1), (16,)), MLPDiscriminator((16,), dropout=0.25)
+    nets = MLPGenerator((SIDE, SIDE, 1), (16,)), MLPDiscriminator((16,), dropout=0.25, batch_norm=False)
     tx = optax.sgd(0.05)
 
     def init(key, example):

@@ -140,7 +140,7 @@ def adversarial(generator, discriminator, **options):
 
 
 def test_each_network_of_a_gan_goes_down_its_own_loss():
-    nets = MLPGenerator((8, 8, 1), (6,), batch_norm=False), MLPDiscriminator((6,))
+    nets = MLPGenerator((8, 8, 1), (6,), batch_norm=False), MLPDiscriminator((6,), batch_norm=False)
     state, step = adversarial(*nets, ema=0.0)
     seen = {}
 
@@ -192,7 +192,7 @@ def test_penalties_on_batch_norm_and_unknown_losses_are_refused():
 
 
 def test_augmentation_of_a_gan_follows_the_strength_in_the_state():
-    nets = MLPGenerator((8, 8, 1), (4,)), MLPDiscriminator((4,))
+    nets = MLPGenerator((8, 8, 1), (4,)), MLPDiscriminator((4,), batch_norm=False)
 
     def fade(key, image, strength):
         return image * (1.0 - strength)

@@ -1,4 +1,4 @@
-"""The classifier of the article: two convolutions, two pools, two dense layers."""
+"""The classifier of the article: three convolutions, two pools between them, two dense layers."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,18 @@ from jaximg.models.layers import Conv, Dropout, max_pool
 
 
 class CNN(nn.Module):
-    """Convolution, ReLU and pooling, repeated; then dense layers.
+    """Convolutions with ReLU and pools between them; then dense layers.
 
-        [conv 3 x 3 -> (batch norm) -> relu -> max pool 2 x 2] for each of features
+        [conv 3 x 3 -> (batch norm) -> relu] for each of features, max pool 2 x 2 between them
         -> flatten -> [dense -> relu -> (dropout)] for each of hidden -> dense
 
-    As it stands, on 28 x 28 x 1: 824,458 parameters.
+    As it stands the article's, on 28 x 28 x 1: conv 32, pool, conv 64, pool, conv 64, dense 64, dense 10 (its softmax is
+    in the loss); 93,322 parameters.
 
     Attributes:
       features: channels of the convolutions.
       hidden: widths of the dense layers before the last.
+      padding: of the convolutions: "VALID", or "SAME" for pictures too small to lose two pixels at each.
       classes: how many logits.
       dropout: what part of the hidden units is dropped in training.
       batch_norm: whether convolutions are followed by batch norm (and then have no bias).
@@ -31,9 +33,10 @@ class CNN(nn.Module):
       (2, 10)
     """
 
-    features: Sequence[int] = (32, 64)
-    hidden: Sequence[int] = (256,)
+    features: Sequence[int] = (32, 64, 64)
+    hidden: Sequence[int] = (64,)
     classes: int = 10
+    padding: str = "VALID"
     dropout: float = 0.0
     batch_norm: bool = False
     axis_name: str | None = None
@@ -48,10 +51,11 @@ class CNN(nn.Module):
         """
         x = image
         for i, width in enumerate(self.features):
-            x = Conv(width, (3, 3), use_bias=not self.batch_norm, name=f"conv{i}")(x)
+            x = max_pool(x, (2, 2), (2, 2)) if i else x
+            x = Conv(width, (3, 3), padding=self.padding, use_bias=not self.batch_norm, name=f"conv{i}")(x)
             if self.batch_norm:
                 x = nn.BatchNorm(not train, axis_name=self.axis_name if train else None, name=f"norm{i}")(x)
-            x = max_pool(nn.relu(x), (2, 2), (2, 2))
+            x = nn.relu(x)
         x = x.reshape(x.shape[0], -1)
         for i, width in enumerate(self.hidden):
             x = nn.relu(nn.Dense(width, name=f"dense{i}")(x))
