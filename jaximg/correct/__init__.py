@@ -5,10 +5,12 @@
     better = correct.correct(picture.pixels, report=report)
 
 Both work on the host, on one picture of any size. A repair is a function (image, report, strength) -> image in
-`repair.REPAIRS`' order; what is inside can be exchanged without its neighbours noticing.
+`pipeline.REPAIRS`' order; what is inside can be exchanged without its neighbours noticing. `load` hands out the trained
+networks themselves, to embed in jitted and differentiated pipelines.
 """
 
 from jaximg.correct.diagnose import Report, diagnose
+from jaximg.correct.network import load
 from jaximg.correct.pipeline import STEPS, Step, correct, plan
 
-__all__ = ["STEPS", "Report", "Step", "correct", "diagnose", "plan"]
+__all__ = ["STEPS", "Report", "Step", "correct", "diagnose", "load", "plan"]

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from jaximg.correct import classical
+from jaximg.correct import classical, network
 from jaximg.correct.diagnose import Report
 from jaximg.correct.fill import fill
+from jaximg.models.restorer import coarseness
 
 
 def mix(image: np.ndarray, repaired: np.ndarray, strength: float) -> np.ndarray:
@@ -48,11 +49,18 @@ def denoise(image: np.ndarray, report: Report, strength: float = 1.0) -> np.ndar
 
 
 def deblock(image: np.ndarray, report: Report, strength: float = 1.0) -> np.ndarray:
-    """Removes the blocks and ringing of a JPEG of `report.jpeg_quality`."""
+    """Removes the blocks and ringing of a JPEG of `report.jpeg_quality`; in colour by a trained network."""
     quality = report.jpeg_quality
     if quality is None:
         return image
-    return mix(image, _aligned(image, report, lambda x: classical.deblock(x, quality)), strength)
+    step = _restored if image.shape[-1] == 3 else classical.deblock
+    return mix(image, _aligned(image, report, lambda x: step(x, quality)), strength)
+
+
+def _restored(image: np.ndarray, quality: int) -> np.ndarray:
+    levels = 0.0, float(coarseness(quality))
+    maps = (np.full((*image.shape[:2], 1), level, np.float32) for level in levels)
+    return network.restore("denoise_color", image, *maps)
 
 
 def _aligned(image: np.ndarray, report: Report, repair: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

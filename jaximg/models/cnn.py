@@ -14,8 +14,8 @@ class CNN(nn.Module):
         [conv 3 x 3 -> (batch norm) -> relu] for each of features, max pool 2 x 2 between them
         -> flatten -> [dense -> relu -> (dropout)] for each of hidden -> dense
 
-    As it stands the article's, on 28 x 28 x 1: conv 32, pool, conv 64, pool, conv 64, dense 64, dense 10 (its softmax is
-    in the loss); 93,322 parameters.
+    As it stands the article's, on 28 x 28 x 1: conv 32, pool, conv 64, pool, conv 64, dense 64, dense 10 (its softmax
+    is in the loss); 93,322 parameters.
 
     Attributes:
       features: channels of the convolutions.

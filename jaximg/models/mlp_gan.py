@@ -8,6 +8,7 @@ import jax
 
 from jaximg.models.layers import Dropout
 
+
 class MLPGenerator(nn.Module):
     """From noise to a picture in [-1, 1].
 

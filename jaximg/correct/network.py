@@ -1,0 +1,83 @@
+"""The trained networks: `load` hands one out to embed anywhere, `restore` runs one over a picture of any size."""
+
+from functools import lru_cache, partial
+from importlib import resources
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaximg.correct.tiles import tiled
+from jaximg.models.weights import read_weights
+
+SHIPPED = resources.files("jaximg.correct") / "weights"
+SIDES = (256, 512, 1024)
+"""Sides of the squares a network sees: a wide rim wants large ones."""
+
+
+def names() -> tuple[str, ...]:
+    """The networks that the package carries.
+
+    Example:
+      >>> "denoise_color" in names()
+      True
+    """
+    return tuple(sorted(entry.name[:-4] for entry in SHIPPED.iterdir() if entry.name.endswith(".npz")))
+
+
+@lru_cache
+def load(name: str) -> tuple[nn.Module, Any]:
+    """A trained network and its parameters, to embed in a pipeline of one's own: differentiable, jittable.
+
+    Args:
+      name: one of `names()`; "denoise_color" takes an RGB picture, its noise level as a map (standard deviation on the
+        [0, 1] scale), and how coarse its JPEG is (`models.restorer.coarseness`, 0 for none).
+
+    Returns:
+      A linen module and its parameters, float32: `module.apply({"params": params}, image, *maps)` with a batch of
+      images `(B, H, W, C)` in [0, 1] and maps `(B, H, W, 1)`. Don't write into the parameters: they are shared.
+
+    Raises:
+      ValueError: an unknown name.
+
+    Example:
+      >>> net, params = load("denoise_color")
+      >>> noisy, level, blocks = jnp.zeros((1, 32, 32, 3)), jnp.full((1, 32, 32, 1), 0.1), jnp.zeros((1, 32, 32, 1))
+      >>> net.apply({"params": params}, noisy, level, blocks).shape
+      (1, 32, 32, 3)
+    """
+    if name not in names():
+        raise ValueError(f"no network {name!r} in this package; there are {', '.join(names()) or 'none'}")
+    with (SHIPPED / f"{name}.npz").open("rb") as file:
+        module, variables = read_weights(file)  # pyright: ignore[reportArgumentType]
+    return module, jax.tree.map(jnp.asarray, variables["params"])
+
+
+def restore(name: str, image: np.ndarray, *maps: np.ndarray) -> np.ndarray:
+    """Runs a network over one picture of any size, square by square, as if it had seen it whole.
+
+    Args:
+      name: as for `load`.
+      image: `(H, W, C)` float32.
+      maps: `(H, W, 1)` float32 each.
+
+    Returns:
+      `(H, W, C)` float32.
+    """
+    module, params = load(name)
+    stride, (height, width) = module.stride, image.shape[:2]  # pyright: ignore[reportAttributeAccessIssue]
+    more = [(0, -height % stride), (0, -width % stride), (0, 0)]
+    inputs = [np.pad(x, more, mode="symmetric") for x in (image, *maps)]
+    inside = np.ones((*inputs[0].shape[:2], 1), np.float32)
+    step = partial(_apply, module, params)
+    rim = module.reach  # pyright: ignore[reportAttributeAccessIssue]
+    return tiled(step, *inputs, inside, rim=rim, sides=SIDES, beyond="zero")[:height, :width]
+
+
+@partial(jax.jit, static_argnums=0)
+def _apply(module: nn.Module, params: Any, image: jax.Array, *rest: jax.Array) -> jax.Array:
+    *maps, inside = (x[None] for x in rest)
+    out = module.apply({"params": params}, image[None], *maps, inside=inside)
+    return jnp.asarray(out)[0]

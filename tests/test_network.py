@@ -1,0 +1,99 @@
+"""The shipped networks: whole pictures square by square, few programs, gradients, harmless on what is clean."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaximg import correct, degrade
+from jaximg.correct import network
+from jaximg.models.restorer import coarseness
+from jaximg.models.weights import read_weights, write_weights
+
+
+def level(hw: tuple[int, int], value: float) -> np.ndarray:
+    return np.full((*hw, 1), value, np.float32)
+
+
+def smooth_picture(height: int, width: int) -> np.ndarray:
+    y, x = np.mgrid[:height, :width] / 20
+    return (0.5 + 0.3 * np.stack([np.sin(y + x), np.cos(x), np.sin(y)], -1)).astype(np.float32)
+
+
+@pytest.mark.parametrize("hw", [(50, 300), (271, 40)])
+def test_squares_give_what_the_whole_frame_gives(hw, monkeypatch):
+    monkeypatch.setattr(network, "SIDES", (256,))
+    net, params = correct.load("denoise_color")
+    x = smooth_picture(*hw) + 0.1 * np.random.default_rng(0).standard_normal((*hw, 3)).astype(np.float32)
+    maps = level(hw, 0.1), level(hw, 0.02)
+    whole = net.apply({"params": params}, x[None], *(m[None] for m in maps))
+    np.testing.assert_allclose(network.restore("denoise_color", x, *maps), whole[0], atol=1e-4)
+
+
+def test_fifty_sizes_compile_at_most_three_programs(monkeypatch):
+    monkeypatch.setattr(network, "SIDES", (32, 48, 64))
+    monkeypatch.setattr(type(correct.load("denoise_color")[0]), "reach", 16)
+    before = network._apply._cache_size()
+    for n in range(50):
+        x = smooth_picture(20 + n, 60 - n)
+        network.restore("denoise_color", x, level(x.shape[:2], 0.1), level(x.shape[:2], 0.0))
+    assert network._apply._cache_size() - before <= 3
+
+
+def test_the_colour_network_removes_noise_and_blocks():
+    clean = smooth_picture(96, 96)
+    noisy = np.asarray(degrade.gaussian_noise(jax.random.key(0), clean, sigma=0.1))
+    coded = degrade.jpeg_real(clean, 10)
+    zero = level((96, 96), 0.0)
+    for damaged, maps in (
+        (noisy, (level((96, 96), 0.1), zero)),
+        (coded, (zero, level((96, 96), float(coarseness(10.0))))),
+    ):
+        out = network.restore("denoise_color", damaged, *maps)
+        assert np.mean((out - clean) ** 2) < 0.6 * np.mean((damaged - clean) ** 2)
+
+
+def test_a_network_can_be_differentiated_inside_another_pipeline():
+    net, params = correct.load("denoise_color")
+    x = jnp.asarray(smooth_picture(16, 16))[None]
+
+    @jax.jit
+    @jax.grad
+    def slope(noise):
+        return net.apply({"params": params}, x, jnp.full((1, 16, 16, 1), noise), jnp.zeros((1, 16, 16, 1))).sum()
+
+    assert np.isfinite(slope(0.1))
+
+
+def test_an_unknown_network_is_named_with_those_there_are():
+    with pytest.raises(ValueError, match="denoise_color"):
+        correct.load("no such thing")
+
+
+def test_every_network_has_its_card():
+    for name in network.names():
+        card = (network.SHIPPED / f"{name}.md").read_text()
+        for word in ("Data", "Training", "Figures", "Limits"):
+            assert f"## {word}" in card
+
+
+def test_weights_survive_a_file(tmp_path):
+    net, params = correct.load("denoise_color")
+    path = tmp_path / "copy.npz"
+    write_weights(path, {"params": params}, model="restorer", features=[32, 64, 128], blocks=2)
+    again, variables = read_weights(path)
+    assert again == net
+    for a, b in zip(jax.tree.leaves(params), jax.tree.leaves(variables["params"]), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_weights_that_half_precision_cannot_hold_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="float16"):
+        write_weights(tmp_path / "x.npz", {"params": {"a": np.array([1e9])}}, model="restorer")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_holds_no_weights_is_refused(tmp_path):
+    (tmp_path / "x.npz").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match="no weights"):
+        read_weights(tmp_path / "x.npz")
