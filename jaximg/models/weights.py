@@ -27,7 +27,8 @@ def write_weights(path: Path, variables: dict[str, Any], *, model: str, **config
       ValueError: a value that half precision cannot hold.
     """
     flat = traverse_util.flatten_dict(variables, sep="/")
-    halves = {key: np.asarray(value, np.float32).astype(np.float16) for key, value in flat.items()}
+    with np.errstate(over="ignore"):
+        halves = {key: np.asarray(value, np.float32).astype(np.float16) for key, value in flat.items()}
     broken = [key for key, value in halves.items() if not np.isfinite(value).all()]
     if broken:
         raise ValueError(f"{broken[0]} has values that float16 cannot hold; these weights are not worth shipping")
