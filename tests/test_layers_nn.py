@@ -63,18 +63,24 @@ def both(layer, stock, x, second):
     return jax.jit(lambda v, x: (run(layer)(v, x), run(stock)(v, x)))(variables, x)
 
 
+RARE = ("2x2 stride 2, padded by hand", "pixels dropped", "depthwise stride 2", "grouped", "dilated", "3x3 stride 1")
+"""Formulations that others cover in part: not for every run."""
 SECOND = ("dense 3x3", "4x4 stride 2", "depthwise")
 """Whose gradient penalty is compared too: one for each formulation."""
 
 
-@pytest.mark.parametrize("name", CONVOLUTIONS)
+def often(names):
+    return [pytest.param(name, marks=pytest.mark.slow if name in RARE else ()) for name in names]
+
+
+@pytest.mark.parametrize("name", often(CONVOLUTIONS))
 def test_convolution_equals_flax_in_value_gradient_and_gradient_penalty(name):
     options = {"features": 4} | CONVOLUTIONS[name]
     x = jax.random.normal(jax.random.key(2), (3, 9, 8, 6))
     close(*both(layers.Conv(**options), nn.Conv(**options), x, name in SECOND))
 
 
-@pytest.mark.parametrize("name", TRANSPOSED)
+@pytest.mark.parametrize("name", often(TRANSPOSED))
 def test_transposed_convolution_equals_flax_in_value_gradient_and_gradient_penalty(name):
     ours, stock = layers.ConvTranspose(4, **TRANSPOSED[name]), nn.ConvTranspose(4, **TRANSPOSED[name])
     close(*both(ours, stock, jax.random.normal(jax.random.key(2), (3, 6, 5, 3)), name in SECOND))

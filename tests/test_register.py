@@ -26,7 +26,9 @@ def corners(matrix: np.ndarray, height: int, width: int) -> np.ndarray:
     return moved[:2] / moved[2]
 
 
-@pytest.mark.parametrize("motion", WARPS)
+@pytest.mark.parametrize(
+    "motion", ["euclidean", "homography", *(pytest.param(m, marks=pytest.mark.slow) for m in ("translation", "affine"))]
+)
 def test_ecc_finds_a_warp_as_opencv_does(rng, motion):
     image = (skimage.data.camera()[100:228, 180:308] / 255).astype(np.float32)
     image = cv2.GaussianBlur(image, (0, 0), 1)
