@@ -29,7 +29,7 @@ CASES = [
         args=lambda rng, shape: (_psf(rng, 5), np.float32(0.05)),
         linear=True,
         atol=2e-5,
-        smallest=5,
+        smallest=10,
         bench_hw=None,
     ),
     OpCase(

@@ -108,6 +108,8 @@ CASES = [
         lambda image: denoise_wavelet(image.astype(np.float64), wavelet="db2", wavelet_levels=2, channel_axis=-1),
         "scikit-image",
         kwargs={"wavelet": "db2", "levels": 2},
+        constant=False,
+        smallest=16,
         differentiable=False,  # the median that measures the noise jumps from value to value
         bench_hw=None,
     ),
@@ -118,6 +120,7 @@ CASES = [
         ),
         "scikit-image",
         kwargs={"wavelet": "haar", "levels": 1, "sigma": 0.05},
+        smallest=4,
         bench_hw=None,
         label="told",
     ),

@@ -124,6 +124,7 @@ CASES = [
         same_size=False,
         coordinates=True,
         smallest=3,
+        constant=False,
     ),
     OpCase(
         ops.match_search,
@@ -136,5 +137,6 @@ CASES = [
         coordinates=True,
         smallest=5,
         bench_hw=None,
+        constant=False,
     ),
 ]

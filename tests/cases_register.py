@@ -66,6 +66,8 @@ CASES = [
         coordinates=True,
         loose=1e-4,
         bench_hw=None,
+        constant=False,
+        smallest=20,
     ),
     OpCase(
         ops.ecc,
@@ -80,8 +82,9 @@ CASES = [
         channels=(1,),
         same_size=False,
         coordinates=True,
-        smallest=16,
         loose=1e-4,
         bench_hw=None,
+        constant=False,
+        smallest=24,
     ),
 ]

@@ -96,6 +96,7 @@ CASES = [
         "OpenCV",
         args=_another,
         atol=5e-5,
+        constant=False,
     ),
     _shape(
         ops.contour,
@@ -105,6 +106,8 @@ CASES = [
         kwargs={"points": 32},
         differentiable=False,
         bench_hw=None,
+        constant=False,
+        smallest=8,
     ),
     _shape(
         ops.fourier_descriptor,
@@ -114,6 +117,8 @@ CASES = [
         kwargs={"terms": 8},
         differentiable=False,
         bench_hw=None,
+        constant=False,
+        smallest=8,
     ),
     _shape(
         ops.shape_context,
@@ -123,6 +128,8 @@ CASES = [
         kwargs={"points": 32},
         differentiable=False,
         bench_hw=None,
+        constant=False,
+        smallest=8,
     ),
     _shape(
         ops.chamfer_match,
@@ -135,5 +142,6 @@ CASES = [
         differentiable=False,
         smallest=7,
         bench_hw=None,
+        constant=False,
     ),
 ]

@@ -18,7 +18,8 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 ROOM = 2.5e9
-"""Bytes that a process may take up before it lets go of what it compiled."""
+"""Bytes that a process may take up before it lets go of what it compiled; half as many more before it does so again."""
+LIMIT = pytest.StashKey[float]()
 
 
 @pytest.fixture
@@ -41,9 +42,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    if nextitem is None or group(item) != group(nextitem):
-        if resident() > ROOM:
-            jax.clear_caches()
+    state = item.session.config.stash
+    if (nextitem is None or group(item) != group(nextitem)) and resident() > state.get(LIMIT, ROOM):
+        jax.clear_caches()
+        state[LIMIT] = max(ROOM, resident() + ROOM / 2)
 
 
 def resident() -> float:

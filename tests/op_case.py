@@ -53,6 +53,7 @@ class OpCase:
       differentiable: gradients are compared with finite differences; where False they must still be finite.
       same_size: output `(H, W)` equals the input's.
       coordinates: what it returns are places or matrices, which 16 bits cannot hold: float32 at least.
+      constant: whether the oracle has an answer for a picture of one value.
       smallest: the smallest side of a picture that the row's arguments allow (a template's size, say).
       bench_hw: the size for `bench/ops.py`, None leaves the row out.
       bench_oracle: what is timed, if not the oracle itself.
@@ -75,6 +76,7 @@ class OpCase:
     differentiable: bool = True
     same_size: bool = True
     coordinates: bool = False
+    constant: bool = True
     smallest: int = 1
     bench_hw: tuple[int, int] | None = (1024, 1024)
     bench_oracle: Callable[..., Any] | None = None

@@ -322,5 +322,5 @@ def test_fifty_pictures_of_different_sizes_compile_few_programs():
 
 
 def photo_of_noise(rng: np.random.Generator) -> np.ndarray:
-    height, width = rng.integers(20, 250, 2)
+    height, width = rng.integers(20, 130, 2)
     return np.full((height, width, 3), rng.uniform(0.3, 0.7), np.float32)

@@ -120,7 +120,7 @@ def test_a_finished_run_does_nothing_again(whole):
     assert stats(path) == before
 
 
-@pytest.mark.parametrize("mode", ["pmap", "mesh"])
+@pytest.mark.parametrize("mode", ["pmap", pytest.param("mesh", marks=pytest.mark.slow)])
 def test_a_run_goes_on_in_another_placement(whole, tmp_path, mode):
     result, _ = whole
     run(tmp_path / "r", 8)

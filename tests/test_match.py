@@ -45,7 +45,9 @@ PICTURES = ("camera", "coins", "page", "moon", "clock", "text", "astronaut", "co
 
 
 @pytest.mark.parametrize("scale", [1, 255], ids=["unit", "bytes"])
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if i else ()) for i, name in enumerate(PICTURES)]
+)
 def test_scores_on_real_pictures_are_exact_and_nearer_the_truth_than_opencv(name, scale):
     image = getattr(skimage.data, name)()
     image = (image.reshape(*image.shape[:2], -1)[100:220, 100:230].astype(np.float32)) * np.float32(scale / 255)
@@ -69,7 +71,7 @@ def flat(image: np.ndarray, size: int) -> np.ndarray:
     return (energy <= np.minimum(0.5, 10 * np.finfo(np.float32).eps * (windows**2).sum((-3, -2, -1))))[..., None]
 
 
-@pytest.mark.parametrize("value", [0.0, 0.01, 0.5, 1.0])
+@pytest.mark.parametrize("value", [0.0, 0.5, *(pytest.param(x, marks=pytest.mark.slow) for x in (0.01, 1.0))])
 @pytest.mark.parametrize("mode", MODES)
 def test_flat_windows_score_as_in_opencv(rng, mode, value):
     image = np.full((40, 50, 1), value, np.float32)
@@ -160,7 +162,7 @@ def test_unknown_pixels_of_the_template_do_not_matter(rng, mode):
 
 
 @pytest.mark.parametrize("masked", [False, True], ids=["plain", "masked"])
-@pytest.mark.parametrize("size", [5, 12])
+@pytest.mark.parametrize("size", [5, pytest.param(12, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("mode", MODES)
 def test_template_gradient_equals_finite_differences_and_is_not_zero(rng, mode, size, masked):
     with jax.enable_x64(True):
