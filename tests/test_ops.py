@@ -26,7 +26,7 @@ once = pytest.mark.parametrize(
         for case in CASES
     ],
 )
-"""What hangs on the operator and hardly on its arguments: of each its first row, the others in the slow run."""
+"""What hangs more on the operator than on its arguments: of each its first row, the others in the slow run."""
 
 
 def picture(case: OpCase, *, channels: int | None = None, seed: int = 0) -> tuple[np.ndarray, tuple]:
@@ -83,7 +83,7 @@ def test_jit_equals_eager(case):
     np.testing.assert_allclose(jitted, eager, rtol=0, atol=case.loose)
 
 
-@rows
+@once
 def test_batched_equals_vmapped_equals_one_by_one(case):
     pictures = [picture(case, seed=seed)[0] for seed in range(2)]
     call, arrays = bind(case, picture(case)[1])
@@ -110,7 +110,7 @@ def test_keeps_dtype(case, dtype):
             assert leaf.dtype == wanted or not jnp.issubdtype(leaf.dtype, jnp.floating)
 
 
-@rows
+@once
 def test_gradient_equals_finite_differences(case):
     if not case.differentiable:
         return
@@ -145,7 +145,7 @@ def test_gradient_is_finite_on_a_flat_picture(case):
         assert np.isfinite(gradient).all()
 
 
-@rows
+@once
 def test_adjoint_identity(case):
     """<A x, y> == <x, A' y> at every border."""
     if not case.linear:

@@ -31,7 +31,7 @@ def holds(case: OpCase, hw: tuple[int, int], seed: int, constant: float | None) 
         return
     image, args = case.image(rng, shape), case.args(rng, shape)
     if constant is not None:
-        image = np.full_like(image, round(255 * constant) if image.max() > 1.5 else constant)
+        image = np.full_like(image, round(255 * constant) if image.max() > 150 else constant)
     want = np.asarray(case.oracle(image, *args))
     got = np.asarray(only_array(case(image, *args))).reshape(want.shape)
     exact = case.tier == "bit-exact"
