@@ -227,7 +227,7 @@ def sheet(sets: Sets, path: Path) -> None:
         coded = degrade.jpeg_real(clean, 10)
         row = (x, correct(x), coded, correct(coded), clean)
         cuts += [np.clip(p[100:356, 200:456], 0, 1) for p in row]
-    io.write(path, io.Picture(pixels=report.grid(np.stack(cuts), columns=5)), overwrite=True)
+    io.write(path, io.Picture(pixels=report.grid(cuts, columns=5)), overwrite=True)
 
 
 def main() -> int:
