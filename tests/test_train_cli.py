@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaximg.cli import configs, main, runs
+from jaximg.cli import configs, runs
 from jaximg.cli.parse import Usage
 from jaximg.train.config import Config
 from jaximg.train.folder import read_stats
 from jaximg.train.trained import SHIPPED, load, shipped
+from tests.command import run as call
 
 QUICK = ["--set", "steps=8", "optimizer.schedule=constant", "log_every=4", "save_every=4", "sample_every=4"]
 
@@ -30,14 +31,6 @@ def as_users_have_it():
 @pytest.fixture(autouse=True)
 def no_cache(monkeypatch):
     monkeypatch.setattr(runs, "compiled_once", lambda: None)
-
-
-def call(capsys, *argv: object) -> tuple[int, str, str]:
-    capsys.readouterr()
-    code = main([str(word) for word in argv])
-    out, err = capsys.readouterr()
-    assert "Traceback" not in err
-    return code, out, err
 
 
 def digit(path: Path) -> tuple[Path, int]:

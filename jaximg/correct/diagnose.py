@@ -75,8 +75,7 @@ def _area(mask: np.ndarray) -> str:
 def diagnose(image: Image | io.Picture) -> Report:
     """Looks for noise, JPEG compression, scratches, missing regions, and salt and pepper.
 
-    Works on the host, in about two seconds for a million pixels and in four and a second for each ten million for
-    larger pictures. In doubt it finds nothing: a clean picture made worse is the one mistake that nobody forgives.
+    Works on the host. In doubt it finds nothing: a clean picture made worse is the one mistake that nobody forgives.
 
     Args:
       image: `(H, W, 1 or 3)` floating point, nominally [0, 1]; or a picture that `jaximg.io.read` has read, whose

@@ -191,8 +191,6 @@ class _Run:
         check_batch(self.place, self.batch)
         state = self.place.init(self.task.init, jax.random.key(self.seed))
         state, step = self._resume(state)
-        if len(self.place.devices) == 1:  # bound to it, as the step's answer is: else the second step compiles anew
-            state = jax.device_put(state, self.place.devices[0])
         compiled = self.place.compile(self.task.make_step)
         batches = data_.batches(
             self.dataset,

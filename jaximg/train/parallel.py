@@ -205,7 +205,8 @@ class _OneDevice(Placement):
 
     def init(self, init_fn: Callable[..., Tree], *args: Any) -> Tree:
         with jax.default_device(self.devices[0]):
-            return jax.jit(init_fn)(*args)
+            state = jax.jit(init_fn)(*args)
+        return jax.device_put(state, self.devices[0])  # as a step binds its answer: else it compiles anew
 
     def compile(self, make_step: Callable[[str | None], Step]) -> Step:
         return jax.jit(make_step(None), donate_argnums=0, compiler_options=compiler_options(self.devices))
