@@ -1,7 +1,8 @@
 """Operators against OpenCV, scikit-image, kornia and dm-pix: `python -m bench.ops [--quick] [--only canny]`.
 
 The rows are those of the tests. Each is run at 1024 x 1024 x 1 and 512 x 512 x 3 in float32, kernels and templates
-passed as arguments, results compared with the oracle before they are timed, two threads for all, in turns, medians.
+passed as arguments, results compared with the oracle before they are timed, two threads and the same malloc settings
+for all, in turns, medians.
 A figure is our time over the peer's: below 1 we are faster.
 """
 
@@ -15,12 +16,23 @@ import jax
 import numpy as np
 
 from bench.peers import PEERS
-from bench.table import Row, at_most, emit, interleaved, parser
+from bench.table import Row, at_most, emit, interleaved, parser, same_malloc
 from tests.op_case import OpCase
 from tests.op_cases import CASES
 from tests.test_ops import bind, only_array
 
 THREADS = 2
+POINTWISE = ("adjust", "color", "layout", "moments")
+"""Rooms of `jaximg.ops` whose operators look at no neighbours: not among the windowed, matching and warping ones."""
+TARGETS = {
+    "OpenCV": at_most(1.5),
+    "OpenCV, windowed, matching and warping": at_most(1.0),
+    "kornia and dm-pix": at_most(1 / 20),
+    "scikit-image": at_most(1 / 5),
+}
+"""Of the geometric means."""
+MOST = {"OpenCV": 3.0, "OpenCV (serial)": 10.0, "kornia": 1.0, "dm-pix": 1.0}
+"""Of a single operator."""
 
 
 def main() -> int:
@@ -29,6 +41,7 @@ def main() -> int:
     arguments.add_argument("--only", help="rows whose name contains this")
     arguments.add_argument("--opencv", action="store_true", help="against OpenCV alone")
     options = arguments.parse_args()
+    same_malloc("bench.ops", OMP_NUM_THREADS=str(THREADS))
     _set_threads()
     cases = [c for c in CASES if c.bench_hw is not None and (options.only or "") in c.id]
     rows: list[Row] = []
@@ -38,24 +51,34 @@ def main() -> int:
             times = _time(case, shape, quick=options.quick, peers=not options.opencv)
             ours = times.pop("jaximg")
             for peer, theirs in times.items():
-                group = f"{peer} (serial)" if case.serial else peer
-                ratios[group].append(ours / theirs)
-                rows.append(_row(case, shape, ours, peer, theirs))
+                rows.append(_row(case, shape, ours / theirs, peer))
                 print(f"{rows[-1].what:44} {ours * 1e3:9.2f} ms  {ours / theirs:8.3f} x {peer}", flush=True)
-    targets = {"OpenCV": at_most(1.5), "kornia": at_most(1.0), "dm-pix": at_most(1.0)}
-    for peer, values in sorted(ratios.items()):
-        rows.append(
-            Row(
-                f"geometric mean of {len(values)}", statistics.geometric_mean(values), "x", peer, 1.0, targets.get(peer)
-            )
-        )
-    return emit(rows, options.json)
+                for group in _groups(case, peer):
+                    ratios[group].append(ours / theirs)
+    return emit(rows + [_mean(*group) for group in sorted(ratios.items())], options.json)
 
 
-def _row(case: OpCase, shape: tuple[int, int, int], ours: float, peer: str, theirs: float) -> Row:
+def _groups(case: OpCase, peer: str) -> list[str]:
+    """The means that a row goes into."""
+    if peer in ("kornia", "dm-pix"):
+        return [peer, "kornia and dm-pix"]
+    if peer != "OpenCV":
+        return [peer]
+    if case.serial:
+        return ["OpenCV (serial)"]
+    looks_around = case.op.__module__.rsplit(".", 1)[-1] not in POINTWISE
+    return [peer] + ["OpenCV, windowed, matching and warping"] * looks_around
+
+
+def _mean(group: str, values: list[float]) -> Row:
+    what = f"geometric mean of {len(values)}"
+    return Row(what, statistics.geometric_mean(values), "x", group, 1.0, TARGETS.get(group))
+
+
+def _row(case: OpCase, shape: tuple[int, int, int], ratio: float, peer: str) -> Row:
     name = f"{case.id} {'x'.join(map(str, shape))}"
-    target = at_most(1.0) if peer in ("kornia", "dm-pix") else None
-    return Row(name, ours / theirs, "x", peer, 1.0, target)
+    most = MOST.get(f"{peer} (serial)" if case.serial else peer)
+    return Row(name, ratio, "x", peer, 1.0, None if most is None else at_most(most))
 
 
 def _shapes(case: OpCase) -> list[tuple[int, int, int]]:

@@ -107,13 +107,15 @@ PEERS: dict[str, dict[str, Prepare]] = {
             )
         ),
     },
-    "erode": {"kornia": _kornia(lambda x, size: M.erosion(x, torch.ones(_pair(size))))},
+    "erode": {"kornia": _kornia(lambda x, size: M.erosion(x, torch.from_numpy(_element(size))))},
     "dilate": {
-        "kornia": _kornia(lambda x, size: M.dilation(x, torch.ones(_pair(size)))),
-        "scikit-image": _skimage(lambda x, size: skimage.morphology.dilation(x, np.ones((*_pair(size), 1)[: x.ndim]))),
+        "kornia": _kornia(lambda x, size: M.dilation(x, torch.from_numpy(_element(size)))),
+        "scikit-image": _skimage(
+            lambda x, size: skimage.morphology.dilation(x, _element(size)[..., None] if x.ndim == 3 else _element(size))
+        ),
     },
-    "opening": {"kornia": _kornia(lambda x, size: M.opening(x, torch.ones(_pair(size))))},
-    "closing": {"kornia": _kornia(lambda x, size: M.closing(x, torch.ones(_pair(size))))},
+    "opening": {"kornia": _kornia(lambda x, size: M.opening(x, torch.from_numpy(_element(size))))},
+    "closing": {"kornia": _kornia(lambda x, size: M.closing(x, torch.from_numpy(_element(size))))},
     "match_template": {
         "scikit-image": _skimage(lambda x, t, **k: skimage.feature.match_template(x, t[..., 0] if x.ndim == 2 else t)),
     },
@@ -147,8 +149,10 @@ PEERS: dict[str, dict[str, Prepare]] = {
 }
 
 
-def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else tuple(size)
+def _element(size: int | tuple[int, int] | np.ndarray) -> np.ndarray:
+    """A structuring element: of a size, or as it is given (an array, or rows of numbers)."""
+    given = np.asarray(size, np.float32)
+    return given if given.ndim == 2 else np.ones(np.broadcast_to(given.astype(int), (2,)), np.float32)
 
 
 def _pix_matrix(matrix: np.ndarray) -> np.ndarray:

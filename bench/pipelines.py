@@ -6,7 +6,6 @@ those settings they are fresh pages at every call, which takes as long as the wo
 after picture (`lax.map`), and with the batch split over two devices, a thread each, in vectors of 512 bits.
 """
 
-import os
 import sys
 from collections.abc import Callable
 
@@ -16,12 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from bench.table import Row, at_most, emit, interleaved, parser
+from bench.table import Row, at_most, emit, interleaved, parser, same_malloc
 from jaximg import ops
 from tests.op_case import unit
 
 BATCH, SIZE, THREADS = 16, 512, 2
-MALLOC = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=100000000000"
 OPTIONS = {"xla_cpu_prefer_vector_width": 512, "xla_cpu_multi_thread_eigen": False}
 """Wide vectors; and no threads within a device, since each device has one."""
 CROSS = np.ones((3, 3), np.uint8)
@@ -69,9 +67,7 @@ def ways(pipeline: Callable[[jax.Array], jax.Array], batch: np.ndarray) -> dict[
 def main() -> int:
     """Times both pipelines."""
     options = parser(__doc__).parse_args()
-    if os.environ.get("GLIBC_TUNABLES") != MALLOC:
-        os.environ |= {"GLIBC_TUNABLES": MALLOC, "JAX_NUM_CPU_DEVICES": str(THREADS)}
-        os.execv(sys.executable, [sys.executable, "-m", "bench.pipelines", *sys.argv[1:]])
+    same_malloc("bench.pipelines", JAX_NUM_CPU_DEVICES=str(THREADS))
     cv2.setNumThreads(THREADS)
     rng = np.random.default_rng(0)
     batch = np.stack([unit(rng, (SIZE, SIZE, 1)) for _ in range(BATCH)])

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -46,6 +47,22 @@ class Row:
         return bool(
             {">=": self.value >= value, "<=": self.value <= value, "==": self.value == value}[self.target["op"]]
         )
+
+
+MALLOC = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=100000000000"
+"""Saves page faults on large arrays, of all that are timed; glibc reads it at start-up."""
+
+
+def same_malloc(module: str, **environment: str) -> None:
+    """Starts `python -m module` once more if it runs without the settings that all who are timed share.
+
+    Args:
+      module: the benchmark's name, `bench.ops`.
+      **environment: more settings that are read at start-up.
+    """
+    if os.environ.get("GLIBC_TUNABLES") != MALLOC:
+        os.environ |= {"GLIBC_TUNABLES": MALLOC} | environment
+        os.execv(sys.executable, [sys.executable, "-m", module, *sys.argv[1:]])
 
 
 def at_least(value: float) -> dict[str, Any]:

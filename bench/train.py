@@ -14,11 +14,9 @@ from unittest import mock
 
 import numpy as np
 
-from bench.table import Row, at_least, emit, interleaved, parser
+from bench.table import Row, at_least, emit, interleaved, parser, same_malloc
 
 THREADS = 2
-MALLOC = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=100000000000"
-"""Saves page faults on large arrays; glibc reads it at start-up."""
 TARGETS = {"CNN": 0.95, "GAN": 1.3, "U-Net": 0.75}
 LATENT = 100
 
@@ -28,9 +26,7 @@ def main() -> int:
     arguments = parser(__doc__)
     arguments.add_argument("--only", default="", help="networks whose name contains this")
     options = arguments.parse_args()
-    if os.environ.get("GLIBC_TUNABLES") != MALLOC:
-        os.environ |= {"GLIBC_TUNABLES": MALLOC, "OMP_NUM_THREADS": str(THREADS)}
-        os.execv(sys.executable, [sys.executable, "-m", "bench.train", *sys.argv[1:]])
+    same_malloc("bench.train", OMP_NUM_THREADS=str(THREADS))
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
     rows: list[Row] = []
