@@ -39,6 +39,9 @@ from jaximg.train.update import (
 from jaximg.typing import Key, check_choice
 
 Augment = Callable[[Key, jax.Array, jax.Array], jax.Array]
+Damage = Callable[[Key, jax.Array], jax.Array]
+TOLD = ("strength", "overfitting")
+"""Of what a schedule moves, these are among the metrics."""
 
 
 def make_gan_step(
@@ -53,6 +56,8 @@ def make_gan_step(
     r2: Rate = 0.0,
     gradient_penalty: float = 0.0,
     augment: Augment | None = None,
+    damage: Damage | None = None,
+    held: Batch | None = None,
     axis_name: str | None = None,
     ema: Rate | None = None,
     compute_dtype: DTypeLike = jnp.float32,
@@ -78,16 +83,20 @@ def make_gan_step(
       gradient_penalty: weight of WGAN-GP's penalty (10 in the paper).
       augment: `(key, picture, strength) -> picture` on one `(H, W, C)` in [-1, 1], differentiable, on all that the
         discriminator sees; strength is `state.aux["strength"]`, 1 if missing.
+      damage: `(key, picture) -> picture` on one `(H, W, C)` in [0, 1], differentiable: what has happened to the reals,
+        and now happens to the fakes before the discriminator sees them (AmbientGAN).
+      held: `{"image": (V, H, W, C)}`, and "label" where there are labels: pictures that are never trained on. How much
+        lower the discriminator rates them than reals is the metric `held_margin`.
       axis_name: the axis that `pmap` or `shard_map` splits the batch over.
       ema: decay of the averaged generator a step, a number or a schedule; needs `state.ema`.
       compute_dtype: dtype inside the networks.
       skip_nonfinite: leave the state alone (but for its step) where a loss or gradient is not finite.
-      schedule: `(aux, metrics) -> aux` after each step, to move the strength.
+      schedule: `(aux, metrics) -> aux` after each step, to move the strength; not after one that is not finite.
 
     Returns:
       The step; its metrics are loss_d, loss_g, margin (mean of D(x) - D(G(z))), sign (how often it is positive), r1, r2
-      and gradient_penalty (unweighted, where on), grad_norm_d, grad_norm_g, finite. `batch["fresh"]`, if there, are
-      the reals of G's half of the step.
+      and gradient_penalty (unweighted, where on), held_margin, strength and overfitting (where there), grad_norm_d,
+      grad_norm_g, finite. `batch["fresh"]`, if there, are the reals of G's half of the step.
 
     Raises:
       ValueError: an unknown loss; at the first step, a penalty on a discriminator with batch statistics.
@@ -118,10 +127,16 @@ def make_gan_step(
         value = jnp.mean(pair.discriminator(on_real, on_fake))
         total = value + sum((at(weights[n], step) * p for n, p in penalties.items()), jnp.float32(0.0))
         sign = jnp.mean((on_real > on_fake).astype(jnp.float32))
+        if held is not None:
+            on_held = judge(jax.lax.stop_gradient(params), stats, key=named(key, "held"), **_unseen(held, key, batch))[
+                0
+            ]
+            penalties["held_margin"] = jnp.mean(on_real) - jnp.mean(on_held)
         return total, (stats, {"loss_d": value, "margin": jnp.mean(on_real - on_fake), "sign": sign} | penalties)
 
     def g_side(params: Tree, stats: Tree, key: Key, batch: Batch, real: jax.Array, params_d: Tree, stats_d: Tree):
         fake, stats = make(params, stats, key, batch["index"], _z(key, batch, latent), **_label(batch))
+        fake = _damaged(damage, key, batch, fake)
         scores = partial(judge, params_d, stats_d, batch=batch)
         # where the loss ignores the reals' scores, the compiler drops them
         on_real = jax.lax.stop_gradient(scores(key=named(key, "real"), image=real)[0])
@@ -137,6 +152,7 @@ def make_gan_step(
         key_d, key_g = named(key, d), named(key, g)
         real = _signed(batch["image"])
         fake, _ = make(params[g], stats[g], key_d, batch["index"], _z(key_d, batch, latent), **_label(batch))
+        fake = _damaged(damage, key_d, batch, fake)
 
         found = jax.grad(d_side, has_aux=True)(params[d], stats[d], key_d, batch, real, fake, state.step)
         grads_d, (stats_d, metrics) = average(found, axis_name)
@@ -155,7 +171,9 @@ def make_gan_step(
             ema=follow(state.ema, {g: params_g}, ema, state.step),
         )
         new, metrics = close(state, new, metrics, skip_nonfinite)
-        return (new if schedule is None else new.replace(aux=schedule(state.aux, metrics))), metrics
+        if schedule is not None:
+            new = new.replace(aux=_moved(schedule, state.aux, metrics))
+        return new, metrics | {name: new.aux[name] for name in TOLD if name in new.aux}
 
     return step
 
@@ -189,6 +207,27 @@ def _z(key: Key, batch: Batch, size: int) -> jax.Array:
 
 def _label(batch: Batch) -> Batch:
     return {"label": batch["label"]} if "label" in batch else {}
+
+
+def _damaged(damage: Damage | None, key: Key, batch: Batch, fake: jax.Array) -> jax.Array:
+    """Samples in [-1, 1] with what has happened to the data."""
+    if damage is None:
+        return fake
+    return _signed(jax.vmap(damage)(keys_of(key, "damage", batch["index"]), (fake + 1.0) * 0.5))
+
+
+def _unseen(held: Batch, key: Key, batch: Batch) -> dict[str, Any]:
+    """For each example a picture that is held back, as `_scores` takes it."""
+    among = len(held["image"])
+    which = jax.vmap(lambda k: jax.random.randint(k, (), 0, among))(keys_of(key, "unseen", batch["index"]))
+    image, *label = (jnp.asarray(held[name])[which] for name in ("image", "label") if name in held)
+    return {"image": _signed(image), "batch": batch | ({"label": label[0]} if label else {})}
+
+
+def _moved(schedule: Callable[..., Any], aux: dict[str, jax.Array], metrics: Metrics) -> dict[str, jax.Array]:
+    """What the schedule makes of it, or, after a step that is not finite, as it was."""
+    new = schedule(aux, metrics)
+    return jax.tree.map(lambda a, b: jnp.where(metrics["finite"] > 0, a, b), new, aux)
 
 
 def _scores(call: Callable[..., Any], augment: Augment | None, params: Tree, stats: Tree, *, key, batch, image):
