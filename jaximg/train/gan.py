@@ -127,11 +127,7 @@ def make_gan_step(
         value = jnp.mean(pair.discriminator(on_real, on_fake))
         total = value + sum((at(weights[n], step) * p for n, p in penalties.items()), jnp.float32(0.0))
         sign = jnp.mean((on_real > on_fake).astype(jnp.float32))
-        if held is not None:
-            on_held = judge(jax.lax.stop_gradient(params), stats, key=named(key, "held"), **_unseen(held, key, batch))[
-                0
-            ]
-            penalties["held_margin"] = jnp.mean(on_real) - jnp.mean(on_held)
+        penalties |= _held_margin(partial(judge, jax.lax.stop_gradient(params), stats), held, key, batch, on_real)
         return total, (stats, {"loss_d": value, "margin": jnp.mean(on_real - on_fake), "sign": sign} | penalties)
 
     def g_side(params: Tree, stats: Tree, key: Key, batch: Batch, real: jax.Array, params_d: Tree, stats_d: Tree):
@@ -216,12 +212,15 @@ def _damaged(damage: Damage | None, key: Key, batch: Batch, fake: jax.Array) -> 
     return _signed(jax.vmap(damage)(keys_of(key, "damage", batch["index"]), (fake + 1.0) * 0.5))
 
 
-def _unseen(held: Batch, key: Key, batch: Batch) -> dict[str, Any]:
-    """For each example a picture that is held back, as `_scores` takes it."""
+def _held_margin(scores: Callable[..., Any], held: Batch | None, key: Key, batch: Batch, on_real: jax.Array) -> Metrics:
+    """How much higher than pictures held back, one for each example, the reals are rated."""
+    if held is None:
+        return {}
     among = len(held["image"])
     which = jax.vmap(lambda k: jax.random.randint(k, (), 0, among))(keys_of(key, "unseen", batch["index"]))
-    image, *label = (jnp.asarray(held[name])[which] for name in ("image", "label") if name in held)
-    return {"image": _signed(image), "batch": batch | ({"label": label[0]} if label else {})}
+    unseen = {name: jnp.asarray(held[name])[which] for name in ("image", "label") if name in held}
+    on_held = scores(key=named(key, "held"), image=_signed(unseen["image"]), batch=batch | unseen)[0]
+    return {"held_margin": jnp.mean(on_real) - jnp.mean(on_held)}
 
 
 def _moved(schedule: Callable[..., Any], aux: dict[str, jax.Array], metrics: Metrics) -> dict[str, jax.Array]:
