@@ -6,8 +6,9 @@ leak. `--set loss=nonsaturating r1=0 r2=0 discriminator_options={} generator_opt
     jaximg train gan_digits
     jaximg train gan_digits --data DIR                    # all of MNIST from a folder of its files
 
-time: about six minutes on two idle cores
-expect: blurred to noisy digits of all classes; not yet measured in full
+time: eleven minutes on two cores that had other work besides
+expect: noisy digits of all classes. On all of MNIST, of 10,000 samples 9.3 % are of the rarest digit, 11.8 % of the
+  most frequent; Frechet classifier distance 5.0 (0.55 between real pictures), precision 0.73 (0.88), recall 0.75 (0.86)
 """
 
 from jaximg.train.config import Gan, Optimizer
