@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 Parallel = Literal["jit", "pmap", "mesh"]
+Ramped = float | tuple[float, float]
+"""A number, or two: the run begins with the first and comes to the second."""
+RAMPED = ("r1", "r2", "beta2")
 AnyConfig = TypeVar("AnyConfig", bound="Config")
 FREE = ("log_every", "evaluate_every", "sample_every", "save_every", "keep", "parallel", "fsdp", "workers", "profile")
 """What may differ when a run goes on: it changes where and how often, not what is computed."""
@@ -20,9 +23,10 @@ class Optimizer:
       learning_rate: after the warmup.
       schedule: "constant", or "cosine": down to `final` of it at the last step.
       warmup: steps of a linear rise from 0.
+      hold: the share of the run (after the warmup) before the cosine begins.
       final: what the cosine ends at, as a share of `learning_rate`.
       beta1: of Adam; the momentum of SGD.
-      beta2: of Adam.
+      beta2: of Adam; of two the second is reached when `hold` is over.
       weight_decay: of AdamW.
       clip: the largest norm of a gradient; 0 for any.
       accumulate: batches whose gradients are averaged before one update.
@@ -32,9 +36,10 @@ class Optimizer:
     learning_rate: float = 1e-3
     schedule: Literal["constant", "cosine"] = "constant"
     warmup: int = 0
+    hold: float = 0.0
     final: float = 0.0
     beta1: float = 0.9
-    beta2: float = 0.999
+    beta2: Ramped = 0.999
     weight_decay: float = 0.0
     clip: float = 0.0
     accumulate: int = 1
@@ -109,11 +114,17 @@ class Gan(Config):
       discriminator_options: what the discriminator is built with.
       latent: numbers that a sample is made from.
       loss: a name of `jaximg.train.losses`: "nonsaturating", "hinge", "relativistic" and others.
-      r1: weight of the penalty on the discriminator's gradient at real pictures.
+      r1: weight of the penalty on the discriminator's gradient at real pictures; of two the second is reached when
+        `ramp` is over.
       r2: the same at generated ones.
+      ramp: the share of the run over which weights and the half-life of the average change.
+      pack: how many pictures the discriminator judges together, as channels of one; 1 for each by itself.
+      conditional: whether both networks are told the class.
+      stack: how many grey pictures, drawn independently, are the channels of one; 1 for the pictures themselves.
       optimizer: the generator's.
       discriminator_optimizer: the discriminator's; None for the same.
       ema: decay of the average of the generator's weights, which is what makes the samples.
+      ema_share: in place of `ema` the half-life of that average, as a share of the run; it grows up to there.
       judge: a shipped or trained classifier that measures the samples; "" for none.
       samples: how many are measured.
     """
@@ -124,11 +135,16 @@ class Gan(Config):
     discriminator_options: Mapping[str, Any] = field(default_factory=dict)
     latent: int = 100
     loss: str = "nonsaturating"
-    r1: float = 0.0
-    r2: float = 0.0
+    r1: Ramped = 0.0
+    r2: Ramped = 0.0
+    ramp: float = 0.2
+    pack: int = 1
+    conditional: bool = False
+    stack: int = 1
     optimizer: Optimizer = Optimizer(learning_rate=2e-4, beta1=0.5)
     discriminator_optimizer: Optimizer | None = None
     ema: float = 0.999
+    ema_share: float = 0.0
     judge: str = "cnn_digits"
     samples: int = 2000
 
@@ -192,11 +208,16 @@ def from_dict(values: Mapping[str, Any]) -> Config:
         raise ValueError(f"options of kind {values.get('kind')!r}; there are {', '.join(KINDS)}")
     for name in ("optimizer", "discriminator_optimizer"):
         if isinstance(fields.get(name), Mapping):
-            fields[name] = Optimizer(**fields[name])
+            fields[name] = Optimizer(**_paired(fields[name]))
     try:
-        return kind(**fields)
+        return kind(**_paired(fields))
     except TypeError as error:
         raise ValueError(f"options that this version doesn't know: {error}") from None
+
+
+def _paired(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON has lists for tuples."""
+    return {k: tuple(v) if k in RAMPED and isinstance(v, list) else v for k, v in fields.items()}
 
 
 def replaced(config: AnyConfig, changes: Mapping[str, str]) -> AnyConfig:
@@ -243,6 +264,8 @@ def _value(old: Any, text: str, name: str) -> Any:
     new = _literal(text)
     if isinstance(old, float) and isinstance(new, int) and not isinstance(new, bool):
         new = float(new)
+    if name.rpartition(".")[2] in RAMPED and isinstance(new, float | int | tuple):
+        return tuple(map(float, new)) if isinstance(new, tuple) else float(new)
     if old is not None and type(new) is not type(old):
         raise ValueError(f"{name}={text}: that should be like {old!r}")
     return new
@@ -274,9 +297,15 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
       ['batch: 128 -> 64']
     """
     before, after = _flat(old), _flat(new)
-    free = [*FREE, *(["steps"] if "cosine" not in (*before.values(), *after.values()) else [])]
+    free = [*FREE, *([] if _paced(before) or _paced(after) else ["steps"])]
     names = [name for name in {**before, **after} if name not in free and before.get(name) != after.get(name)]
     return [f"{name}: {before.get(name)} -> {after.get(name)}" for name in names]
+
+
+def _paced(flat: Mapping[str, Any]) -> bool:
+    """Whether what a step does depends on how many there are to be."""
+    pairs = any(isinstance(value, list) for name, value in flat.items() if name.rpartition(".")[2] in RAMPED)
+    return pairs or "cosine" in flat.values() or bool(flat.get("ema_share"))
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -10,5 +10,6 @@ files, .npz, CIFAR's binary files, ArrayRecord, and folders of pictures.
 from jaximg.train.data.batches import batches, indices
 from jaximg.train.data.dataset import DataError, Dataset
 from jaximg.train.data.load import load
+from jaximg.train.data.stacked import stacked
 
-__all__ = ["DataError", "Dataset", "batches", "indices", "load"]
+__all__ = ["DataError", "Dataset", "batches", "indices", "load", "stacked"]

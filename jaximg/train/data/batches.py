@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 
 from jaximg.train.data.dataset import DataError, Dataset
+from jaximg.train.data.stacked import Stack
 
 Batch = dict[str, np.ndarray]
 
 
-@lru_cache(maxsize=4)
-def _epoch(seed: int, epoch: int, size: int) -> np.ndarray:
-    return np.random.default_rng([seed, epoch]).permutation(size)
+@lru_cache(maxsize=8)
+def _epoch(seed: int, epoch: int, size: int, order: int) -> np.ndarray:
+    return np.random.default_rng([seed, epoch, order] if order else [seed, epoch]).permutation(size)
 
 
-def indices(size: int, batch: int, step: int, *, seed: int) -> np.ndarray:
+def indices(size: int, batch: int, step: int, *, seed: int, order: int = 0) -> np.ndarray:
     """Which pictures batch number `step` holds.
 
     Every epoch is a new permutation; a batch may end one and begin the next, so that none is left out.
@@ -27,6 +28,7 @@ def indices(size: int, batch: int, step: int, *, seed: int) -> np.ndarray:
       batch: pictures in a batch.
       step: the number of the batch, from 0 on.
       seed: of the order.
+      order: another one, independent of that of another number.
 
     Returns:
       `(batch,)` int64.
@@ -38,7 +40,7 @@ def indices(size: int, batch: int, step: int, *, seed: int) -> np.ndarray:
     places = step * batch + np.arange(batch)
     epochs = places // size
     return np.concatenate(
-        [_epoch(seed, int(epoch), size)[places[epochs == epoch] % size] for epoch in np.unique(epochs)]
+        [_epoch(seed, int(epoch), size, order)[places[epochs == epoch] % size] for epoch in np.unique(epochs)]
     )
 
 
@@ -87,6 +89,8 @@ def batches(
         return indices(len(dataset), batch, step, seed=seed)[mine]
 
     place = np.arange(batch, dtype=np.int32)[mine]
+    if isinstance(dataset.images, Stack):
+        return _stacked(dataset.images, batch, mine, place, start, seed)
     if isinstance(dataset.images, np.ndarray):
         return _gathered(dataset, plan, place, start)
     return _read_ahead(dataset, plan, place, start, workers)
@@ -97,6 +101,15 @@ def _gathered(dataset: Dataset, plan: Any, place: np.ndarray, start: int) -> Ite
     for step in itertools.count(start):
         which = plan(step)
         yield _batch(images[which], dataset.labels, which, place)
+
+
+def _stacked(stack: Stack, batch: int, mine: slice, place: np.ndarray, start: int, seed: int) -> Iterator[Batch]:
+    """Each channel in an order of its own, new in every epoch."""
+    for step in itertools.count(start):
+        orders = [indices(len(stack), batch, step, seed=seed, order=c)[mine] for c in range(len(stack.orders))]
+        which = np.stack(orders)
+        modes = stack.modes(which)
+        yield {"image": stack.pictures(which), "index": place} | ({} if modes is None else {"label": modes})
 
 
 def _read_ahead(dataset: Dataset, plan: Any, place: np.ndarray, start: int, workers: int) -> Iterator[Batch]:
