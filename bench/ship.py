@@ -10,7 +10,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from jaximg.evaluate import accuracy, class_histogram, judge_generator
+from jaximg.evaluate import accuracy, class_histogram
 from jaximg.train import data, tasks
 from jaximg.train.folder import read_options, read_stats
 from jaximg.train.trained import Trained, load, ship
@@ -49,7 +49,7 @@ def _generator(model: Trained, sets: tuple[data.Dataset, data.Dataset]) -> list[
     judge = load("cnn_digits")
     fake = model.samples(range(SAMPLES))
     shares = class_histogram(judge.judge(fake)[1].argmax(-1), len(judge.classes))
-    found = judge_generator(judge.judge, fake, *tasks.reals(sets, SAMPLES))
+    found = tasks.judged(judge, fake, sets, SAMPLES)
     return [
         f"Of {found.samples} samples (seeds 0 and up), by the features of `cnn_digits` ({judge.digest}), beside what",
         "as many training pictures score against test pictures:",

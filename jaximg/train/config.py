@@ -127,6 +127,18 @@ class Gan(Config):
       ema_share: in place of `ema` the half-life of that average, as a share of the run; it grows up to there.
       judge: a shipped or trained classifier that measures the samples; "" for none.
       samples: how many are measured.
+      per_class: so many training pictures of each class and no more; 0 for all.
+      augment: what the discriminator sees is changed at random, so that it can't learn few pictures by heart: "ada" by
+        as much as it overfits, "diffaugment" always, "" never.
+      policy: the changes, of `jaximg.train.augment.NAMES` with commas between them; "" for all but flips ("ada"), or
+        DiffAugment's.
+      target: of the overfitting, under "ada": 0 for none, 1 when unseen pictures look like fakes.
+      augment_images: so many pictures it takes "ada" to raise its strength from 0 to 1.
+      strongest: what that never exceeds.
+      held: the share of the training pictures that "ada" keeps back to see the overfitting.
+      damage: what has happened to the data, and is done to samples before the discriminator sees them: "noise" (sigma),
+        "holes" (share), "count" (of regions; single pixels without it). The samples themselves are then clean.
+      spoil: the same, done to clean training pictures first, once each: to try it.
     """
 
     generator: str = "gan_generator"
@@ -147,6 +159,15 @@ class Gan(Config):
     ema_share: float = 0.0
     judge: str = "cnn_digits"
     samples: int = 2000
+    per_class: int = 0
+    augment: str = ""
+    policy: str = ""
+    target: float = 0.5
+    augment_images: int = 50_000
+    strongest: float = 0.8
+    held: float = 0.1
+    damage: Mapping[str, Any] = field(default_factory=dict)
+    spoil: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaximg.evaluate import accuracy, judge_generator
-from jaximg.train import data, restoration
+from jaximg.evaluate import GeneratorReport, accuracy, judge_generator
+from jaximg.train import data, little, restoration
 from jaximg.train.config import Classifier, Config, Gan, Optimizer, Restoration
 from jaximg.train.data import Dataset
 from jaximg.train.folder import RunError
@@ -21,6 +21,8 @@ from jaximg.train.trained import Trained, build, load
 from jaximg.typing import Key
 
 Shape = tuple[int, int, int]
+MEASURED = ("frechet", "kid", "precision", "recall", "density", "coverage", "kl", "memorisation")
+"""Figures of a generator that stats.jsonl has, beside those of real pictures."""
 
 
 def datasets(settings: Config) -> tuple[Dataset, Dataset]:
@@ -41,6 +43,8 @@ def datasets(settings: Config) -> tuple[Dataset, Dataset]:
     both = [data.load(settings.data, part, holdout=settings.holdout, size=settings.size) for part in ("train", "test")]
     if isinstance(settings, Classifier) and both[0].labels is None:
         raise RunError(f"{settings.data} has no labels: a classifier needs a folder for each class, or labels beside")
+    if isinstance(settings, Gan):
+        return little.training_set(settings, both[0]), both[1]
     return both[0], both[1]
 
 
@@ -211,7 +215,15 @@ def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Data
     def init(key: Key) -> TrainState:
         example = jnp.zeros((1, *shape))
         return init_gan_state(
-            generator, discriminator, tx_g, tx_d, key, example, latent=settings.latent, ema=settings.ema > 0
+            generator,
+            discriminator,
+            tx_g,
+            tx_d,
+            key,
+            example,
+            latent=settings.latent,
+            ema=settings.ema > 0,
+            aux=little.aux(settings),
         )
 
     def make_step(axis_name: str | None) -> Any:
@@ -226,6 +238,7 @@ def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Data
             r2=settings.r2,
             axis_name=axis_name,
             ema=settings.ema or None,
+            **little.step_options(settings, sets[0] if sets else None),
         )
 
     def sample(state: TrainState) -> np.ndarray:
@@ -237,27 +250,36 @@ def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Data
         if sets is None or judge is None:
             return {}
         fake = trained(settings, state, shape, classes, name="").samples(range(settings.samples))
-        report = judge_generator(judge.judge, fake, *reals(sets, settings.samples))
-        names = ("frechet", "frechet_real", "precision", "precision_real", "recall", "recall_real", "kl")
+        report = judged(judge, fake, sets, settings.samples)
+        names = [both for name in MEASURED for both in (name, f"{name}_real")]
         measured = {f"samples/{name}": getattr(report, name) for name in names}
         return {**measured, "samples/rarest_class": min(report.shares)}
 
     return Task(init, make_step, evaluate if judge else None, sample, best="samples/frechet", mode="min")
 
 
-def reals(sets: tuple[Dataset, Dataset], count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Real pictures to compare samples with, and others, not more than `count` of each; both in random order.
+def judged(judge: Trained, fake: np.ndarray, sets: tuple[Dataset, Dataset], count: int) -> GeneratorReport:
+    """What a classifier says of samples, beside what it says of real pictures.
+
+    The samples are compared with training pictures, and these with test pictures. Where those trained on are few or
+    damaged, the samples are compared with one half of the test pictures, and these with the other.
 
     Args:
+      judge: the classifier.
+      fake: the samples.
       sets: training and test pictures.
-      count: the largest number of each.
+      count: how many real ones at most, of either kind.
 
     Returns:
-      Two arrays of pictures in [0, 1].
+      The report.
     """
-    orders = [np.random.default_rng(0).permutation(len(part))[:count] for part in sets]
-    train, test = (part.take(order).float_images() for part, order in zip(sets, orders, strict=True))
-    return train, test
+    orders = [np.random.default_rng(0).permutation(len(part)) for part in sets]
+    train = sets[0].take(orders[0][:count]).float_images()
+    test = sets[1].take(orders[1][: 2 * count]).float_images()
+    if sets[0].name.startswith("damaged") or len(train) < min(count, len(test) // 2):
+        half = len(test) // 2
+        return judge_generator(judge.judge, fake, test[:half], test[half:], train=train)
+    return judge_generator(judge.judge, fake, train, test[:count])
 
 
 def _judge(settings: Gan, shape: Shape) -> Trained | None:

@@ -23,12 +23,14 @@ class Dataset:
       images: `(N, H, W, C)` uint8 in memory, or a sequence that reads the i-th `(H, W, C)` uint8 picture when asked.
       labels: `(N,)` int32, or None.
       classes: their names, in order of the labels.
+      held: others of their kind, kept back from training.
     """
 
     name: str
     images: np.ndarray | Sequence[np.ndarray]
     labels: np.ndarray | None = None
     classes: tuple[str, ...] = ()
+    held: "Dataset | None" = None
 
     def __post_init__(self) -> None:
         """Says what doesn't fit."""
