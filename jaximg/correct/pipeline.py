@@ -62,7 +62,7 @@ def plan(report: Report, *, mask: Mask | None = None, only: str | Collection[str
     """
     wanted = _names(only)
     report = _settle(report, mask, trusting=only is not None)
-    return tuple(step for step in _steps(report) if step.name in wanted)
+    return tuple(_steps(report, wanted))
 
 
 def correct(
@@ -132,14 +132,26 @@ def _settle(report: Report, mask: Mask | None, *, trusting: bool) -> Report:
     return report
 
 
-def _steps(report: Report) -> Iterator[Step]:
-    if report.impulses_confidence >= SURE and report.impulses.any():
-        yield Step("impulses", f"salt and pepper on {100 * report.impulses.mean():.2g} % of the values")
-    if report.missing_confidence >= SURE and report.missing.any():
-        yield Step("inpaint", f"{int(report.missing.sum())} missing pixels")
-    if report.scratches_confidence >= SURE and report.scratches.any():
-        yield Step("scratches", f"scratches over {int(report.scratches.sum())} pixels")
-    if report.jpeg_quality is not None and report.jpeg_quality <= GOOD_JPEG and report.jpeg_confidence >= SURE:
-        yield Step("jpeg", f"JPEG blocks of quality {report.jpeg_quality}")
-    if report.noise_confidence * report.noise_sigma >= VISIBLE:
-        yield Step("denoise", f"noise of sigma {255 * report.noise_sigma:.1f} of 255")
+def _steps(report: Report, wanted: Collection[str]) -> Iterator[Step]:
+    blocks = report.jpeg_quality is not None and report.jpeg_quality <= GOOD_JPEG and report.jpeg_confidence >= SURE
+    in_blocks = blocks and repair.one_go(report)
+    sure = 1.0 if in_blocks else report.noise_confidence
+    found = {
+        "impulses": report.impulses_confidence >= SURE and report.impulses.any(),
+        "inpaint": report.missing_confidence >= SURE and report.missing.any(),
+        "scratches": report.scratches_confidence >= SURE and report.scratches.any(),
+        "jpeg": blocks,
+        "denoise": sure * report.noise_sigma >= VISIBLE,
+    }
+    why = {
+        "impulses": f"salt and pepper on {100 * report.impulses.mean():.2g} % of the values",
+        "inpaint": f"{int(report.missing.sum())} missing pixels",
+        "scratches": f"scratches over {int(report.scratches.sum())} pixels",
+        "jpeg": f"JPEG blocks of quality {report.jpeg_quality}",
+        "denoise": f"noise of sigma {255 * report.noise_sigma:.1f} of 255",
+    }
+    names = [name for name in STEPS if found[name] and name in wanted]
+    if in_blocks and {"jpeg", "denoise"} <= set(names):
+        names.remove("jpeg")
+        why["denoise"] += f", and {why['jpeg']}"
+    yield from (Step(name, why[name]) for name in names)
