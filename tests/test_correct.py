@@ -172,6 +172,14 @@ def test_deblocking_brings_a_jpeg_nearer_to_the_truth(quality, channels):
     assert psnr(correct(y), x) > psnr(y, x) + 0.3
 
 
+def test_noise_and_blocks_of_a_jpeg_go_together_in_one_step():
+    x = photo(256, 320)
+    y = jpeg(noisy(x, 10), 90)
+    assert [step.name for step in plan(diagnose(y))] == ["denoise"]
+    assert [step.name for step in plan(diagnose(y), only="jpeg")] == ["jpeg"]
+    assert psnr(correct(y), x) > psnr(correct(y, only="jpeg"), x) + 2
+
+
 # --- lost pixels -----------------------------------------------------------------------------------------------------
 
 
