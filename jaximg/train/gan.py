@@ -1,6 +1,6 @@
 """The adversarial step: a discriminator down its loss, then its generator down its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -62,6 +62,8 @@ def make_gan_step(
     ema: Rate | None = None,
     compute_dtype: DTypeLike = jnp.float32,
     skip_nonfinite: bool = False,
+    pack: int = 1,
+    told: Mapping[str, Rate] | None = None,
     schedule: Callable[[dict[str, jax.Array], Metrics], dict[str, jax.Array]] | None = None,
 ) -> Step:
     """A step of a discriminator, then of its generator, each down its own loss.
@@ -91,24 +93,27 @@ def make_gan_step(
       ema: decay of the averaged generator a step, a number or a schedule; needs `state.ema`.
       compute_dtype: dtype inside the networks.
       skip_nonfinite: leave the state alone (but for its step) where a loss or gradient is not finite.
+      pack: how many pictures the discriminator judges together, as channels of one, against mode collapse (PacGAN).
+      told: scheduled values to be among the metrics, as "schedule/NAME".
       schedule: `(aux, metrics) -> aux` after each step, to move the strength; not after one that is not finite.
 
     Returns:
       The step; its metrics are loss_d, loss_g, margin (mean of D(x) - D(G(z))), sign (how often it is positive), r1, r2
       and gradient_penalty (unweighted, where on), held_margin, strength and overfitting (where there), grad_norm_d,
-      grad_norm_g, finite. `batch["fresh"]`, if there, are the reals of G's half of the step.
+      grad_norm_g, update_norm_d, update_norm_g, ema_distance (of the generator from its average), schedule/NAME,
+      finite. `batch["fresh"]`, if there, are the reals of G's half of the step.
 
     Raises:
       ValueError: an unknown loss; at the first step, a penalty on a discriminator with batch statistics.
 
     References:
-      Goodfellow et al., NeurIPS 2014, algorithm 1; Huang et al., R3GAN, NeurIPS 2024.
+      Goodfellow et al., NeurIPS 2014, algorithm 1; Huang et al., R3GAN, NeurIPS 2024; Lin et al., PacGAN, NeurIPS 2018.
     """
     if isinstance(loss, str):
         check_choice(loss, tuple(GAN_LOSSES), "loss")
     pair = GAN_LOSSES[loss] if isinstance(loss, str) else loss
     make = caller(generator, axis_name, compute_dtype)
-    judge = partial(_scores, caller(discriminator, axis_name, compute_dtype), augment)
+    judge = partial(_scores, caller(discriminator, axis_name, compute_dtype), augment, pack)
     given: dict[str, Rate] = {"r1": r1, "r2": r2, "gradient_penalty": gradient_penalty}
     weights = {name: weight for name, weight in given.items() if callable(weight) or weight}
 
@@ -119,11 +124,11 @@ def make_gan_step(
                 "couple the pictures; use a discriminator without batch norm, or no penalty"
             )
         scores = partial(judge, params, batch=batch)
-        on_real, on_fake, stats, penalties = _compare(scores, stats, key, real, fake, weights)
+        on_real, on_fake, stats, penalties = _compare(scores, stats, key, real, fake, weights, pack)
         if "gradient_penalty" in weights:
             mixed = mixture(real, fake, uniform_mix(keys_of(key, "mix", batch["index"])))
             gradient = input_gradients(lambda x: scores(stats, key=key, image=x)[0], mixed)[1]
-            penalties["gradient_penalty"] = jnp.mean(one_centred(gradient))
+            penalties["gradient_penalty"] = jnp.mean(one_centred(_together(gradient, pack)))
         value = jnp.mean(pair.discriminator(on_real, on_fake))
         total = value + sum((at(weights[n], step) * p for n, p in penalties.items()), jnp.float32(0.0))
         sign = jnp.mean((on_real > on_fake).astype(jnp.float32))
@@ -159,14 +164,15 @@ def make_gan_step(
         grads_g, (stats_g, more) = average(found, axis_name)
         params_g, opt_g = descend(tx_g, grads_g, opt[g], params[g])
 
-        metrics |= more | {"grad_norm_d": optax.tree.norm(grads_d), "grad_norm_g": optax.tree.norm(grads_g)}
+        metrics |= more | _norms("d", grads_d, params[d], params_d) | _norms("g", grads_g, params[g], params_g)
         new = state.replace(
             params={g: params_g, d: params_d},
             stats={g: stats_g, d: stats_d},
             opt_state={g: opt_g, d: opt_d},
             ema=follow(state.ema, {g: params_g}, ema, state.step),
         )
-        new, metrics = close(state, new, metrics, skip_nonfinite)
+        new, metrics = close(state, new, metrics | _behind(new), skip_nonfinite)
+        metrics |= _scheduled(told or {}, state.step)
         if schedule is not None:
             new = new.replace(aux=_moved(schedule, state.aux, metrics))
         return new, metrics | {name: new.aux[name] for name in TOLD if name in new.aux}
@@ -229,8 +235,39 @@ def _moved(schedule: Callable[..., Any], aux: dict[str, jax.Array], metrics: Met
     return jax.tree.map(lambda a, b: jnp.where(metrics["finite"] > 0, a, b), new, aux)
 
 
-def _scores(call: Callable[..., Any], augment: Augment | None, params: Tree, stats: Tree, *, key, batch, image):
-    """Scores `(B,)` and new statistics; `image` may hold two pictures for each example, side by side."""
+def _distance(a: Tree, b: Tree) -> jax.Array:
+    return optax.tree.norm(jax.tree.map(jnp.subtract, a, b))
+
+
+def _norms(side: str, grads: Tree, old: Tree, new: Tree) -> Metrics:
+    return {f"grad_norm_{side}": optax.tree.norm(grads), f"update_norm_{side}": _distance(old, new)}
+
+
+def _behind(state: TrainState) -> Metrics:
+    """How far the generator is from its average."""
+    if state.ema is None:
+        return {}
+    return {"ema_distance": _distance(state.params["generator"], state.ema["generator"])}
+
+
+def _scheduled(told: Mapping[str, Rate], step: jax.Array) -> Metrics:
+    return {f"schedule/{name}": at(rate, step) for name, rate in told.items()}
+
+
+def _together(image: jax.Array, pack: int, copies: int = 1) -> jax.Array:
+    """Pictures of `pack` neighbouring examples as channels of one; of `copies` kinds, side by side, each by itself."""
+    if pack == 1:
+        return image
+    if image.shape[0] % (pack * copies):
+        raise ValueError(f"{image.shape[0] // copies} pictures on a device can't be judged {pack} at a time")
+    sets = image.reshape(-1, pack, copies, *image.shape[1:])
+    return jnp.moveaxis(sets, 1, -2).reshape(-1, *image.shape[1:3], pack * image.shape[3])
+
+
+def _scores(
+    call: Callable[..., Any], augment: Augment | None, pack: int, params: Tree, stats: Tree, *, key, batch, image
+):
+    """Scores `(B / pack,)` and new statistics; `image` may hold two pictures for each example, side by side."""
     copies = image.shape[0] // batch["index"].shape[0]
     index, label = batch["index"], _label(batch)
     if copies > 1:
@@ -239,11 +276,15 @@ def _scores(call: Callable[..., Any], augment: Augment | None, params: Tree, sta
         label = {name: jnp.repeat(x, copies) for name, x in label.items()}
     if augment is not None:
         image = jax.vmap(augment, (0, 0, None))(keys_of(key, "augment", index), image, batch["strength"])
-    out, stats = call(params, stats, key, index, image, **label)
+    image = _together(image, pack, copies)
+    first = {} if pack > 1 else label  # those that are judged together may be of several classes
+    out, stats = call(params, stats, key, index[: len(image)], image, **first)
     return out.reshape(image.shape[0]), stats
 
 
-def _compare(scores: Callable[..., Any], stats: Tree, key: Key, real: jax.Array, fake: jax.Array, weights: Any):
+def _compare(
+    scores: Callable[..., Any], stats: Tree, key: Key, real: jax.Array, fake: jax.Array, weights: Any, pack: int
+):
     """Scores of reals and fakes, new statistics, and the penalties asked for.
 
     Without statistics both go through in one pass, whose one vjp gives both penalties.
@@ -261,7 +302,7 @@ def _compare(scores: Callable[..., Any], stats: Tree, key: Key, real: jax.Array,
         pairs, penalties = one(both).reshape(-1, 2), {}
     else:
         out, gradient = input_gradients(one, both)
-        squares = jnp.mean(zero_centred(gradient).reshape(-1, 2), 0)
+        squares = jnp.mean(zero_centred(_together(gradient, pack, 2)).reshape(-1, 2), 0)
         pairs = out.reshape(-1, 2)
         penalties = {name: squares[i] for i, name in enumerate(("r1", "r2")) if name in weights}
     return pairs[:, 0], pairs[:, 1], stats, penalties

@@ -93,6 +93,7 @@ def init_gan_state(
     example: jax.Array,
     *,
     latent: int,
+    together: int = 1,
     ema: bool = False,
     aux: Mapping[str, float] | None = None,
     **kwargs: Any,
@@ -107,6 +108,7 @@ def init_gan_state(
       key: typed key.
       example: pictures `(B, H, W, C)`; their values don't matter.
       latent: length of z.
+      together: how many pictures the discriminator judges as channels of one.
       ema: whether to keep an averaged generator.
       aux: initial values of scheduled scalars.
       **kwargs: further arguments of both models (a `label` of one example).
@@ -116,7 +118,7 @@ def init_gan_state(
     """
     key_g, key_d, key_run = jax.random.split(key, 3)
     params_g, stats_g = _init(generator, key_g, jnp.zeros((1, latent)), **kwargs)
-    params_d, stats_d = _init(discriminator, key_d, as_float(example[:1]), **kwargs)
+    params_d, stats_d = _init(discriminator, key_d, jnp.tile(as_float(example[:1]), (1, 1, 1, together)), **kwargs)
     return _state(
         key_run,
         {"generator": params_g, "discriminator": params_d},

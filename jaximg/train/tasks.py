@@ -8,13 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaximg.evaluate import GeneratorReport, accuracy, judge_generator
+from jaximg.evaluate import GeneratorReport, accuracy, channel_classes, judge_generator, mode_statistics
 from jaximg.train import data, little, restoration
 from jaximg.train.config import Classifier, Config, Gan, Optimizer, Restoration
 from jaximg.train.data import Dataset
 from jaximg.train.folder import RunError
 from jaximg.train.gan import make_gan_step
 from jaximg.train.loop import GRID, Task
+from jaximg.train.schedules import half_life, learning_rate, ramped
 from jaximg.train.state import TrainState, init_classifier_state, init_gan_state
 from jaximg.train.steps import make_classifier_step
 from jaximg.train.trained import Trained, build, load
@@ -41,8 +42,10 @@ def datasets(settings: Config) -> tuple[Dataset, Dataset]:
     if isinstance(settings, Restoration):
         return restoration.datasets(settings)
     both = [data.load(settings.data, part, holdout=settings.holdout, size=settings.size) for part in ("train", "test")]
-    if isinstance(settings, Classifier) and both[0].labels is None:
+    if (isinstance(settings, Classifier) or getattr(settings, "conditional", False)) and both[0].labels is None:
         raise RunError(f"{settings.data} has no labels: a classifier needs a folder for each class, or labels beside")
+    if isinstance(settings, Gan) and settings.stack > 1:
+        both = [data.stacked(part, settings.stack) for part in both]
     if isinstance(settings, Gan):
         return little.training_set(settings, both[0]), both[1]
     return both[0], both[1]
@@ -104,7 +107,7 @@ def trained(settings: Config, state: TrainState, shape: Shape, classes: tuple[st
         return Trained(name, "restorer", model, variables, settings.model, arguments, shape, (), 0, step)
     if not isinstance(settings, Gan):
         raise RunError(f"no model of a {type(settings).__name__}")
-    arguments = _generator_arguments(settings, shape)
+    arguments = _generator_arguments(settings, shape, classes)
     params = (state.params if state.ema is None else state.ema)["generator"]
     variables = _variables(params, state.stats["generator"])
     model = build(settings.generator, arguments)
@@ -123,20 +126,21 @@ def optimizer(settings: Optimizer, steps: int) -> optax.GradientTransformation:
     Returns:
       The transformation.
     """
-    rate: Any = settings.learning_rate
-    if settings.schedule == "cosine":
-        rate = optax.cosine_decay_schedule(rate, max(steps - settings.warmup, 1), alpha=settings.final)
-    if settings.warmup:
-        after: Any = rate if callable(rate) else optax.constant_schedule(rate)
-        rise = optax.linear_schedule(0.0, settings.learning_rate, settings.warmup)
-        rate = optax.join_schedules([rise, after], [settings.warmup])
+    rate = learning_rate(settings, steps)
+    beta2 = ramped(settings.beta2, settings.hold * steps)
     if settings.name == "sgd":
         tx = optax.sgd(rate, momentum=settings.beta1 or None)
     elif settings.name == "adamw":
-        tx = optax.adamw(rate, settings.beta1, settings.beta2, weight_decay=settings.weight_decay)
+        tx = _adam(optax.adamw, rate, beta2, b1=settings.beta1, weight_decay=settings.weight_decay)
     else:
-        tx = optax.adam(rate, settings.beta1, settings.beta2)
+        tx = _adam(optax.adam, rate, beta2, b1=settings.beta1)
     return optax.chain(optax.clip_by_global_norm(settings.clip), tx) if settings.clip else tx
+
+
+def _adam(make: Any, rate: Any, beta2: Any, **options: Any) -> optax.GradientTransformation:
+    if callable(beta2):
+        return optax.inject_hyperparams(make)(rate, b2=beta2, **options)
+    return make(rate, b2=beta2, **options)
 
 
 def shifted(key: Key, image: jax.Array, *, reach: int) -> jax.Array:
@@ -202,28 +206,37 @@ def _classifier(
 # --- generators ------------------------------------------------------------------------------------------------------
 
 
-def _generator_arguments(settings: Gan, shape: Shape) -> dict[str, Any]:
-    return {"shape": list(shape), **settings.generator_options}
+def _generator_arguments(settings: Gan, shape: Shape, classes: tuple[str, ...]) -> dict[str, Any]:
+    return {"shape": list(shape), **_told(settings, classes), **settings.generator_options}
+
+
+def _told(settings: Gan, classes: tuple[str, ...]) -> dict[str, Any]:
+    return {"classes": len(classes)} if settings.conditional else {}
 
 
 def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Dataset, Dataset] | None) -> Task:
-    generator = build(settings.generator, _generator_arguments(settings, shape))
-    discriminator = build(settings.discriminator, dict(settings.discriminator_options))
-    tx_g = optimizer(settings.optimizer, settings.steps)
-    tx_d = optimizer(settings.discriminator_optimizer or settings.optimizer, settings.steps)
+    if settings.conditional and settings.pack > 1:
+        raise RunError("pictures of several classes can't be judged together: pack=1 with conditional=True")
+    generator = build(settings.generator, _generator_arguments(settings, shape, classes))
+    discriminator = build(settings.discriminator, {**_told(settings, classes), **settings.discriminator_options})
+    for_d = settings.discriminator_optimizer or settings.optimizer
+    tx_g, tx_d = (optimizer(which, settings.steps) for which in (settings.optimizer, for_d))
+    rates = _rates(settings)
+    label = {"label": jnp.zeros(1, jnp.int32)} if settings.conditional else {}
 
     def init(key: Key) -> TrainState:
-        example = jnp.zeros((1, *shape))
         return init_gan_state(
             generator,
             discriminator,
             tx_g,
             tx_d,
             key,
-            example,
+            jnp.zeros((1, *shape)),
             latent=settings.latent,
-            ema=settings.ema > 0,
+            together=settings.pack,
+            ema=rates["ema"] is not None,
             aux=little.aux(settings),
+            **label,
         )
 
     def make_step(axis_name: str | None) -> Any:
@@ -234,10 +247,10 @@ def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Data
             tx_d,
             latent=settings.latent,
             loss=settings.loss,
-            r1=settings.r1,
-            r2=settings.r2,
+            pack=settings.pack,
             axis_name=axis_name,
-            ema=settings.ema or None,
+            told={name: rate for name, rate in {**rates, **_paces(settings)}.items() if callable(rate)},
+            **rates,
             **little.step_options(settings, sets[0] if sets else None),
         )
 
@@ -250,12 +263,30 @@ def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Data
         if sets is None or judge is None:
             return {}
         fake = trained(settings, state, shape, classes, name="").samples(range(settings.samples))
+        if settings.stack > 1:
+            found = mode_statistics(channel_classes(judge.judge, fake), classes=len(judge.classes))
+            return {"samples/modes": found.found, "samples/mode_kl": found.kl}
         report = judged(judge, fake, sets, settings.samples)
         names = [both for name in MEASURED for both in (name, f"{name}_real")]
         measured = {f"samples/{name}": getattr(report, name) for name in names}
         return {**measured, "samples/rarest_class": min(report.shares)}
 
-    return Task(init, make_step, evaluate if judge else None, sample, best="samples/frechet", mode="min")
+    best = "samples/mode_kl" if settings.stack > 1 else "samples/frechet"
+    return Task(init, make_step, evaluate if judge else None, sample, best=best, mode="min")
+
+
+def _rates(settings: Gan) -> dict[str, Any]:
+    """What of a step changes along the run: weights of penalties, decay of the average."""
+    over = settings.ramp * settings.steps
+    ema = half_life(settings.ema_share, settings.steps, settings.ramp) if settings.ema_share else settings.ema or None
+    return {"r1": ramped(settings.r1, over), "r2": ramped(settings.r2, over), "ema": ema}
+
+
+def _paces(settings: Gan) -> dict[str, Any]:
+    """What of the generator's optimizer does."""
+    told = settings.optimizer
+    beta2 = ramped(told.beta2, told.hold * settings.steps)
+    return {"learning_rate": learning_rate(told, settings.steps), "beta2": beta2}
 
 
 def judged(judge: Trained, fake: np.ndarray, sets: tuple[Dataset, Dataset], count: int) -> GeneratorReport:
@@ -287,4 +318,5 @@ def _judge(settings: Gan, shape: Shape) -> Trained | None:
     if not settings.judge:
         return None
     judge = load(settings.judge)
-    return judge if judge.shape == tuple(shape) and judge.kind == "classifier" else None
+    looked_at = (*shape[:2], 1) if settings.stack > 1 else tuple(shape)
+    return judge if judge.shape == looked_at and judge.kind == "classifier" else None
