@@ -98,6 +98,30 @@ def test_max_pool_equals_flax_and_gives_ties_to_the_first(window):
         np.testing.assert_array_equal(got, want)
 
 
+def test_max_pool_loses_no_gradient_where_the_compiler_computes_the_picture_twice():
+    x = jax.random.normal(jax.random.key(0), (8, 12, 12, 1))
+    nets = [
+        nn.Sequential(
+            [
+                layers.Conv(16, (3, 3), padding="VALID", use_bias=False),
+                nn.BatchNorm(use_running_average=False),
+                nn.relu,
+                partial(pool, window_shape=(2, 2), strides=(2, 2)),
+            ]
+        )
+        for pool in (layers.max_pool, nn.max_pool)
+    ]
+    variables = nets[0].init(jax.random.key(0), x)
+    weight = jax.random.normal(jax.random.key(1), (8, 5, 5, 16))
+
+    def gradient(net, params):
+        return jax.grad(
+            lambda p: jnp.vdot(weight, net.apply(variables | {"params": p}, x, mutable=["batch_stats"])[0])
+        )(params)
+
+    close(*(jax.jit(partial(gradient, net))(variables["params"]) for net in nets))
+
+
 def test_max_pool_that_overlaps_is_flax_s():
     x = jax.random.normal(jax.random.key(0), (2, 7, 6, 3))
     np.testing.assert_array_equal(layers.max_pool(x, (3, 3), (2, 2), "SAME"), nn.max_pool(x, (3, 3), (2, 2), "SAME"))

@@ -11,7 +11,7 @@ On a CPU these layers have reverse derivatives of any order, not forward ones (`
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import flax.linen as nn
@@ -293,22 +293,24 @@ def _pool(window: tuple[int, int], x: jax.Array) -> jax.Array:
 
 
 def _pool_fwd(window, x):
-    y = _pool(window, x)
-    return y, (x, y)
+    return _pool(window, x), x
 
 
-def _pool_bwd(window, kept, dy):
-    x, y = kept
+def _pool_bwd(window, x, dy):
+    """To the first of a block's largest.
+
+    They are found among themselves and not by comparing with `_pool`'s answer: a compiler that computes `x` anew for
+    each may round it otherwise for the two.
+    """
     blocks = _blocks(window, x)
-    rows, free = [], jnp.ones(y.shape, bool)
-    for i in range(window[0]):
-        row = []
-        for j in range(window[1]):
-            wins = free & (blocks[:, :, i, :, j] == y)
-            free = free & ~wins
-            row.append(jnp.where(wins, dy, jnp.zeros_like(dy)))
-        rows.append(jnp.stack(row, 3))
-    dx = jnp.stack(rows, 2).reshape(x.shape[0], window[0] * y.shape[1], window[1] * y.shape[2], x.shape[3])
+    values = [blocks[:, :, i, :, j] for i in range(window[0]) for j in range(window[1])]
+    least = {(i, j): values[i] >= values[j] for j in range(len(values)) for i in range(j)}
+    shares = []
+    for k in range(len(values)):
+        wins = [~least[i, k] for i in range(k)] + [least[k, j] for j in range(k + 1, len(values))]
+        shares.append(jnp.where(reduce(jnp.logical_and, wins, jnp.ones(dy.shape, bool)), dy, jnp.zeros_like(dy)))
+    rows = [jnp.stack(shares[i : i + window[1]], 3) for i in range(0, len(shares), window[1])]
+    dx = jnp.stack(rows, 2).reshape(x.shape[0], window[0] * dy.shape[1], window[1] * dy.shape[2], x.shape[3])
     return (jnp.pad(dx, [(0, n - m) for n, m in zip(x.shape, dx.shape, strict=True)]),)
 
 

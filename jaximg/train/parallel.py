@@ -339,7 +339,7 @@ def compiler_options(devices: Sequence[Device]) -> dict[str, Any] | None:
     """
     if any(d.platform != "cpu" for d in devices):
         return None
-    option = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
+    option = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE"}
     return option if _accepted(tuple(option.items())) else None
 
 
