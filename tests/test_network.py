@@ -33,11 +33,11 @@ def test_squares_give_what_the_whole_frame_gives(hw, monkeypatch):
 def test_fifty_sizes_compile_at_most_three_programs(monkeypatch):
     monkeypatch.setattr(network, "SIDES", (32, 48, 64))
     monkeypatch.setattr(type(correct.load("denoise_color")[0]), "reach", 16)
-    before = network._apply._cache_size()
+    before = network._program()._cache_size()
     for n in range(50):
         x = smooth_picture(20 + n, 60 - n)
         network.restore("denoise_color", x, level(x.shape[:2], 0.1), level(x.shape[:2], 0.0))
-    assert network._apply._cache_size() - before <= 3
+    assert network._program()._cache_size() - before <= 3
 
 
 def test_the_colour_network_removes_noise_and_blocks():

@@ -10,7 +10,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaximg.train.parallel import compiler_options, initialise_distributed, placement
+from jaximg.models.compiler import compiler_options
+from jaximg.train.parallel import initialise_distributed, placement
 
 ROOT = Path(__file__).parent.parent
 RELATIVE = 2e-6

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaximg.correct.tiles import tiled
+from jaximg.models.compiler import compiler_options
 from jaximg.models.weights import read_weights
 
 SHIPPED = resources.files("jaximg.correct") / "weights"
@@ -71,12 +72,16 @@ def restore(name: str, image: np.ndarray, *maps: np.ndarray) -> np.ndarray:
     more = [(0, -height % stride), (0, -width % stride), (0, 0)]
     inputs = [np.pad(x, more, mode="symmetric") for x in (image, *maps)]
     inside = np.ones((*inputs[0].shape[:2], 1), np.float32)
-    step = partial(_apply, module, params)
+    step = partial(_program(), module, params)
     rim = module.reach  # pyright: ignore[reportAttributeAccessIssue]
     return tiled(step, *inputs, inside, rim=rim, sides=SIDES, beyond="zero")[:height, :width]
 
 
-@partial(jax.jit, static_argnums=0)
+@lru_cache
+def _program() -> Any:
+    return jax.jit(_apply, static_argnums=0, compiler_options=compiler_options(jax.devices()))
+
+
 def _apply(module: nn.Module, params: Any, image: jax.Array, *rest: jax.Array) -> jax.Array:
     *maps, inside = (x[None] for x in rest)
     out = module.apply({"params": params}, image[None], *maps, inside=inside)

@@ -20,6 +20,7 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from jaximg.models.compiler import compiler_options
 from jaximg.train.state import Tree, is_key, pack, unpack
 from jaximg.typing import check_choice
 
@@ -330,30 +331,6 @@ class MeshPlacement(Placement):
             if max(sizes)
             else PartitionSpec()
         )
-
-
-def compiler_options(devices: Sequence[Device]) -> dict[str, Any] | None:
-    """What XLA should be told for these devices: on CPU, to leave convolutions out of its library fusions.
-
-    A step of convolutions is up to twice as fast. The option depends on the version: where it is unknown, None.
-    """
-    if any(d.platform != "cpu" for d in devices):
-        return None
-    option = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE"}
-    return option if _accepted(tuple(option.items())) else None
-
-
-_KNOWN: dict[tuple, bool] = {}
-
-
-def _accepted(option: tuple[tuple[str, str], ...]) -> bool:
-    if option not in _KNOWN:
-        try:
-            jax.jit(lambda x: x + 1, compiler_options=dict(option))(np.float32(0))
-            _KNOWN[option] = True
-        except Exception:  # a version that doesn't know it raises its own kind of error
-            _KNOWN[option] = False
-    return _KNOWN[option]
 
 
 def _with_sharding(x: Any, sharding: NamedSharding) -> jax.ShapeDtypeStruct:
