@@ -1,4 +1,4 @@
-"""Rows of ops/inpaint.py."""
+"""Rows of ops/inpaint.py and ops/exemplar.py."""
 
 import numpy as np
 import scipy.sparse as sparse
@@ -47,6 +47,19 @@ def _holes_of_each_channel(rng: np.random.Generator, shape: tuple[int, int, int]
     return ((rng.random(shape) > 0.6).astype(np.float32),)
 
 
+def _tiles(rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
+    """A texture that repeats itself every four rows and five columns."""
+    height, width, channels = shape
+    tile = rng.random((4, 5, channels)).astype(np.float32)
+    return np.tile(tile, (-(-height // 4), -(-width // 5), 1))[:height, :width]
+
+
+def _one_hole(rng: np.random.Generator, shape: tuple[int, int, int]) -> tuple:
+    mask = np.ones((*shape[:2], 1), np.float32)
+    mask[7:14, 9:17] = 0
+    return (mask,)
+
+
 CASES = [
     OpCase(
         op,
@@ -64,4 +77,19 @@ CASES = [
     )
     for order, op, tolerance in ((1, ops.inpaint_harmonic, 1e-8), (2, ops.inpaint_biharmonic, 1e-8))
     for args, label in ((_holes, ""), (_holes_of_each_channel, "a mask a channel"))
+] + [
+    OpCase(
+        ops.inpaint_exemplar,
+        lambda image, mask: image,
+        "the picture",
+        args=_one_hole,
+        kwargs={"patch": 3},
+        image=_tiles,
+        channels=(1,),
+        tier="deviation",
+        why="a search that can't try all; a texture that repeats itself is restored exactly",
+        differentiable=False,
+        smallest=24,
+        bench_hw=None,
+    )
 ]

@@ -37,6 +37,7 @@ from jaximg.ops.denoise import dct_denoise, nl_means, tv_denoise
 from jaximg.ops.distance import distance_transform, soft_distance_transform
 from jaximg.ops.dtypes import to_float, to_uint8, to_uint16
 from jaximg.ops.edges import dog, laplacian, log, prewitt, roberts, scharr, sobel
+from jaximg.ops.exemplar import inpaint_exemplar
 from jaximg.ops.filters import box_blur, filter2d, gaussian_blur, sep_filter2d, unsharp_mask
 from jaximg.ops.hough import hough_circles, hough_lines
 from jaximg.ops.inpaint import inpaint_biharmonic, inpaint_harmonic
@@ -125,6 +126,7 @@ __all__ = [
     "hsv_to_rgb",
     "hu_moments",
     "inpaint_biharmonic",
+    "inpaint_exemplar",
     "inpaint_harmonic",
     "joint_bilateral_filter",
     "lab_to_rgb",
