@@ -1,13 +1,17 @@
 """Two virtual CPU devices, strict dtype and rank promotion: what the library promises, the tests demand.
 
-Nearly all of the time goes into compiling. So the tests of one row of the operator table run one after the other in one
-process, each finding what those before it compiled; `--dist loadgroup` keeps them together where there are several.
+Nearly all of the time goes into compiling. So LLVM optimises nothing, unless `XLA_FLAGS` says how far it should
+(`bench/ops.py` compares every row with its oracle as users compile it). And the tests of one row of the operator table
+run one after the other in one process, each finding what those before it compiled; `--dist loadgroup` keeps them
+together where there are several.
 """
 
 import os
 from pathlib import Path
 
-os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
+given = os.environ.get("XLA_FLAGS", "")
+level = "" if "xla_backend_optimization_level" in given else " --xla_backend_optimization_level=0"
+os.environ["XLA_FLAGS"] = f"{given} --xla_force_host_platform_device_count=2{level}"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax

@@ -7,7 +7,7 @@ import pytest
 
 PROGRAM = """
 import os
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
 os.environ["JAX_PLATFORMS"] = "cpu"
 from functools import partial
 import jax, jax.numpy as jnp, numpy as np
