@@ -9,9 +9,9 @@ together where there are several.
 import os
 from pathlib import Path
 
-given = os.environ.get("XLA_FLAGS", "")
-level = "" if "xla_backend_optimization_level" in given else " --xla_backend_optimization_level=0"
-os.environ["XLA_FLAGS"] = f"{given} --xla_force_host_platform_device_count=2{level}"
+os.environ["XLA_FLAGS"] = " ".join(
+    ("--xla_backend_optimization_level=0", os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count=2")
+)
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
