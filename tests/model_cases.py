@@ -5,7 +5,15 @@ from typing import Any
 
 import flax.linen as nn
 
-from jaximg.models import CNN, DCDiscriminator, DCGenerator, MLPDiscriminator, MLPGenerator
+from jaximg.models import (
+    CNN,
+    ConvDiscriminator,
+    ConvGenerator,
+    DCDiscriminator,
+    DCGenerator,
+    MLPDiscriminator,
+    MLPGenerator,
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,10 @@ def conv(kh: int, kw: int, ci: int, co: int, bias: bool = True) -> int:
 
 def dense(inputs: int, outputs: int, bias: bool = True) -> int:
     return inputs * outputs + bias * outputs
+
+
+def residual(width: int, inner: int) -> int:
+    return conv(1, 1, width, inner) + conv(3, 3, inner, inner) + conv(1, 1, inner, width, bias=False)
 
 
 CASES = [
@@ -96,5 +108,36 @@ CASES = [
         (2,),
         {"conv0": conv(4, 4, 1, 64), "conv1": conv(4, 4, 64, 128), "score": dense(7 * 7 * 128, 1)},
         DCDiscriminator((4, 8)),
+    ),
+    ModelCase(
+        "conv_generator",
+        ConvGenerator(),
+        ((2, 64),),
+        (2, 28, 28, 1),
+        {
+            "start": dense(64, 128, bias=False),
+            "pattern": 4 * 4 * 128,
+            **{f"block{i}_{j}": residual(128, 64) for i in (0, 1) for j in (0, 1)},
+            "widen2": dense(128, 48, bias=False),
+            "block2_0": residual(48, 24),
+            "bias": 48,
+            "picture": conv(3, 3, 48, 2 * 2),
+        },
+        ConvGenerator(features=(4, 4), blocks=1, patch=4),
+    ),
+    ModelCase(
+        "conv_discriminator",
+        ConvDiscriminator(),
+        ((2, 28, 28, 1),),
+        (2,),
+        {
+            "picture": conv(3, 3, 2 * 2, 48),
+            "block2_0": residual(48, 24),
+            "widen1": dense(48, 128, bias=False),
+            **{f"block{i}_{j}": residual(128, 64) for i in (0, 1) for j in (0, 1)},
+            "pool": 4 * 4 * 128,
+            "score": dense(128, 1),
+        },
+        ConvDiscriminator(features=(4, 4), blocks=1, patch=4),
     ),
 ]
