@@ -25,7 +25,7 @@ from jaximg.train.state import TrainState
 from jaximg.train.trained import Trained, load
 
 EVERY = 500
-FEW, MANY = 2000, 10_000
+FEW, MANY = 1000, 10_000
 """Samples at each look, and of the best moment."""
 
 
@@ -61,7 +61,15 @@ def arm(settings: config.Gan, quick: bool) -> Scorer:
     scorer = Scorer(settings, sets, 300 if quick else FEW)
     task = replace(tasks.task_of(settings, sets[0].shape, sets[0].classes, sets=sets), evaluate=scorer.look, best="")
     every = Every(log=10**9, evaluate=settings.steps // 2 if quick else EVERY)
-    fit(task, sets[0], steps=settings.steps, batch=settings.batch, seed=settings.seed, every=every, tell=lambda line: None)
+    fit(
+        task,
+        sets[0],
+        steps=settings.steps,
+        batch=settings.batch,
+        seed=settings.seed,
+        every=every,
+        tell=lambda line: None,
+    )
     return scorer
 
 

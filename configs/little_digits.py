@@ -12,24 +12,20 @@ expect: not yet measured
 
 from jaximg.train.config import Gan, Optimizer
 
-NETWORK = {"features": (64, 48), "patch": 4}
-
 config = Gan(
-    generator="conv_generator",
-    discriminator="conv_discriminator",
-    generator_options=NETWORK,
-    discriminator_options=NETWORK,
+    generator="dcgan_generator",
+    discriminator="dcgan_discriminator",
+    generator_options={"features": (64, 32)},
+    discriminator_options={"features": (32, 64)},
     latent=64,
-    loss="relativistic",
-    r1=1.0,
-    r2=1.0,
+    loss="nonsaturating",
     per_class=30,
     augment="ada",
     target=0.4,
     augment_images=30_000,
     steps=6000,
     batch=32,
-    optimizer=Optimizer(learning_rate=5e-4, beta1=0.0, beta2=0.99),
+    optimizer=Optimizer(learning_rate=3e-4, beta1=0.5),
     ema=0.998,
     log_every=100,
     sample_every=1000,

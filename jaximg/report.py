@@ -3,6 +3,7 @@
 Pictures are numpy arrays `(H, W, 1 or 3)` on the scale [0, 1]. Pages are plain HTML without a line from elsewhere.
 """
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -13,7 +14,7 @@ import numpy as np
 from PIL import Image as Pil
 from PIL import ImageDraw, ImageFont
 
-__all__ = ["Comparison", "contact_sheet", "film", "grid", "label", "on_white", "page", "save"]
+__all__ = ["Comparison", "contact_sheet", "curve", "film", "grid", "label", "on_white", "page", "run_page", "save"]
 
 CAPTION = 20
 """Height of a line of text under a picture, in pixels."""
@@ -250,6 +251,91 @@ def _slider(comparison: Comparison) -> str:
 </figure>"""
 
 
+# --- pages on trainings ----------------------------------------------------------------------------------------------
+
+CURVE = (360, 150)
+"""Width and height of a curve's picture, in pixels."""
+LEFT, BELOW, ABOVE = 8, 20, 24
+POINTS = 400
+"""Of a curve, so many are drawn at most."""
+
+
+def curve(title: str, points: Sequence[tuple[float, float]]) -> str:
+    """A line through points, with its smallest, largest and last value in figures.
+
+    Args:
+      title: what it is of.
+      points: `(x, y)` in order of x; those that are not finite are left out.
+
+    Returns:
+      A drawing (SVG) to put into a page.
+
+    Example:
+      >>> curve("loss", [(0, 2.0), (10, 1.0)]).count("<polyline")
+      1
+    """
+    shown = [(x, y) for x, y in points if np.isfinite(y)][:: max(1, len(points) // POINTS)]
+    (width, height), ys = CURVE, [y for _, y in shown] or [0.0]
+    low, high, first, last = min(ys), max(ys), *(shown[i][0] if shown else 0 for i in (0, -1))
+    across, up = (width - 2 * LEFT) / ((last - first) or 1), (height - ABOVE - BELOW) / ((high - low) or 1)
+    line = " ".join(f"{LEFT + (x - first) * across:.1f},{height - BELOW - (y - low) * up:.1f}" for x, y in shown)
+    told = f"{low:.4g} to {high:.4g}, at last {ys[-1]:.4g}"
+    return f"""<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">
+<title>{escape(title)}: {told}</title>
+<text x="{LEFT}" y="14" class="name">{escape(title)}</text>
+<text x="{width - LEFT}" y="14" text-anchor="end">{told}</text>
+<polyline points="{line}"/>
+<text x="{LEFT}" y="{height - 5}">{first:g}</text>
+<text x="{width - LEFT}" y="{height - 5}" text-anchor="end">{last:g}</text>
+</svg>"""
+
+
+def run_page(
+    title: str,
+    lead: str,
+    curves: Mapping[str, Sequence[tuple[float, float]]],
+    pictures: Mapping[str, Path],
+    *,
+    head: Sequence[str] = (),
+    rows: Sequence[Sequence[str]] = (),
+    settings: Mapping[str, str] | None = None,
+) -> str:
+    """A page on a training, complete in itself: figures, curves, snapshots, settings.
+
+    Args:
+      title: the heading and the window's title.
+      lead: a paragraph below it.
+      curves: by name, `(step, value)` each.
+      pictures: PNG files by caption, in the order in which they are shown.
+      head: names of the columns of figures.
+      rows: their cells.
+      settings: names and values, for a table at the end.
+
+    Returns:
+      HTML. All text is escaped.
+    """
+    drawn = "\n".join(curve(name, points) for name, points in curves.items())
+    shown = "\n".join(map(_figure, pictures, pictures.values()))
+    told = _table(("setting", "value"), list(settings.items())) if settings else ""
+    sections = f"""<div class="curves">
+{drawn}
+</div>
+<div class="curves">
+{shown}
+</div>
+<details><summary>Settings</summary>
+{told}
+</details>"""
+    table = _table(head, rows) if rows else ""
+    return _PAGE.format(title=escape(title), lead=escape(lead), table=table, sections=sections)
+
+
+def _figure(caption: str, path: Path) -> str:
+    data = base64.b64encode(path.read_bytes()).decode()
+    return f"""<figure><img src="data:image/png;base64,{data}" alt="{escape(caption)}">
+<figcaption>{escape(caption)}</figcaption></figure>"""
+
+
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -284,6 +370,14 @@ section > div {{ flex: 1 1 16rem; }}
 .slider:focus-within {{ outline: 2px solid Highlight; outline-offset: 2px; }}
 ul {{ margin: .4rem 0; padding-left: 1.2rem; }}
 .links {{ font-size: .9rem; }}
+.curves {{ display: flex; flex-wrap: wrap; gap: 1rem; margin: 1.2rem 0; }}
+.curves figure {{ margin: 0; }}
+.curves img {{ max-width: 100%; image-rendering: pixelated; }}
+figcaption {{ font-size: .9rem; }}
+svg {{ max-width: 100%; height: auto; border-bottom: 1px solid var(--line); }}
+svg text {{ font-size: 11px; fill: currentColor; opacity: .7; }}
+svg .name {{ font-weight: 600; opacity: 1; }}
+polyline {{ fill: none; stroke: #2a7de1; stroke-width: 1.5; }}
 </style>
 </head>
 <body>

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
@@ -12,13 +12,19 @@ from jaximg.cli import paths, runs, show
 from jaximg.cli.parse import Failure, parse
 
 if TYPE_CHECKING:
+    from jaximg.train.config import Config
     from jaximg.train.data import Dataset
     from jaximg.train.trained import Trained
+
+    Sets = tuple[Dataset, Dataset]
+
+MODES = 26_000
+"""Samples that the modes of stacked pictures are counted among, by convention."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Measure a trained model: a classifier's accuracy and confusions, a generator's samples against real pictures.
+    """Measure a trained model: a classifier's accuracy, a generator's samples, a restorer's repairs.
 
     RUN is the folder of a run, or a model that comes with jaximg: cnn_digits, dcgan_digits. Beside each number of a
     generator stands what real pictures score against other real ones.
@@ -29,6 +35,7 @@ class Options:
       judge: the classifier whose features tell samples from reals.
       samples: how many a generator is asked for.
       json: write the numbers to a file too.
+      page: write a page on the run too, with curves and samples: FILE.html
     """
 
     run: Positional[Annotated[str, arg(metavar="RUN")]]
@@ -36,6 +43,7 @@ class Options:
     judge: Annotated[str, arg(metavar="RUN")] = "cnn_digits"
     samples: Annotated[int, arg(metavar="N")] = 10_000
     json: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
+    page: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
 
 
 def main(argv: Sequence[str]) -> int:
@@ -48,38 +56,57 @@ def main(argv: Sequence[str]) -> int:
       0.
     """
     options = parse(Options, argv, prog="jaximg evaluate")
-    if options.json:
-        paths.refuse_existing([options.json], False)
+    paths.refuse_existing([file for file in (options.json, options.page) if file], False)
+    if options.page and not runs.is_run(options.run):
+        raise Failure(f"{options.run} is no folder of a run: there are no curves to make a page of")
     runs.compiled_once()
     from jaximg.train.trained import load
 
     with runs.plainly():
         model = load(options.run)
-        measured = _classifier(options, model) if model.kind == "classifier" else _generator(options, model)
+        settings = _settings(options)
+        measured = KINDS[model.kind](options, model, settings)
     if options.json:
         with show.file(options.json):
             options.json.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    if options.page:
+        with show.file(options.page):
+            runs.write_page(Path(options.run), options.page, figures=measured.get("rows", ()))
+        print(f"\n{options.page}")
     return 0
 
 
-def _data(options: Options, model: "Trained", part: Literal["train", "test"]) -> "Dataset":
-    from jaximg.train import data
-    from jaximg.train.folder import read_options
+def _settings(options: Options) -> "Config | None":
+    """Those of the run, on the data asked for; None for what comes with the package."""
+    from dataclasses import replace
 
-    stored = read_options(Path(options.run)) if (Path(options.run) / "options.json").is_file() else {}
-    name = options.data or stored.get("data", "digits")
-    found = data.load(name, part, holdout=stored.get("holdout", 0.2), size=stored.get("size"), channels=model.shape[-1])
-    if found.shape != model.shape:
-        raise Failure(f"{name}: pictures of {found.shape}, and {model.name} is for {model.shape}")
-    return found
+    from jaximg.train.trained import settings_of
+
+    if not runs.is_run(options.run):
+        return None
+    settings = settings_of(Path(options.run))
+    return replace(settings, data=options.data) if options.data else settings
 
 
-def _classifier(options: Options, model: "Trained") -> dict:
+def _data(options: Options, model: "Trained", settings: "Config | None") -> "Sets":
+    from jaximg.train import data, tasks
+
+    if settings is not None:
+        sets = tasks.datasets(settings)
+    else:
+        name, channels = options.data or "digits", model.shape[-1]
+        sets = data.load(name, "train", channels=channels), data.load(name, "test", channels=channels)
+    if sets[1].shape != model.shape:
+        raise Failure(f"{sets[1].name}: pictures of {sets[1].shape}, and {model.name} is for {model.shape}")
+    return sets
+
+
+def _classifier(options: Options, model: "Trained", settings: "Config | None") -> dict:
     import numpy as np
 
     from jaximg.evaluate import accuracy, confusion_matrix
 
-    test = _data(options, model, "test")
+    test = _data(options, model, settings)[1]
     if test.labels is None:
         raise Failure(f"{test.name} has no labels to compare with")
     logits = model.judge(test.float_images())[1]
@@ -91,26 +118,71 @@ def _classifier(options: Options, model: "Trained") -> dict:
     return {"accuracy": share, "pictures": len(test), "confusion": table.tolist()}
 
 
-def _generator(options: Options, model: "Trained") -> dict:
+def _restorer(options: Options, model: "Trained", settings: "Config | None") -> dict:
+    from jaximg.train import restoration, tasks
+
+    if settings is None:
+        raise Failure(
+            f"{model.name} repairs pictures: python -m bench.restore measures it, and so does the run's folder"
+        )
+    test = tasks.datasets(settings)[1]
+    found = restoration.measured(settings, model, test)  # pyright: ignore[reportArgumentType]
+    print(f"{model.name}, {len(test)} crops of {test.shape[0]} pixels of {test.name} that it was not trained on\n")
+    rows = [["PSNR, dB", f"{found['test/psnr']:.2f}", f"{found['test/psnr_damaged']:.2f}"]]
+    show.table(["", "repaired", "damaged"], rows)
+    return {**found, "pictures": len(test), "rows": rows}
+
+
+def _generator(options: Options, model: "Trained", settings: "Config | None") -> dict:
+    judge = runs.trained(options.judge, "classifier")
+    stacked = model.shape[-1] > 1 and judge.shape == (*model.shape[:2], 1)
+    if judge.shape != model.shape and not stacked:
+        raise Failure(f"{judge.name} looks at {judge.shape}, and {model.name} makes {model.shape}: another --judge")
+    sets = _data(options, model, settings)
+    return (_modes if stacked else _samples)(options, model, judge, sets)
+
+
+def _samples(options: Options, model: "Trained", judge: "Trained", sets: "Sets") -> dict:
     from dataclasses import asdict
 
-    from jaximg.evaluate import class_histogram, judge_generator
+    from jaximg.evaluate import class_histogram
     from jaximg.train import tasks
 
-    judge = runs.trained(options.judge, "classifier")
-    if judge.shape != model.shape:
-        raise Failure(f"{judge.name} looks at {judge.shape}, and {model.name} makes {model.shape}: another --judge")
-    train, test = _data(options, model, "train"), _data(options, model, "test")
     fake = model.samples(range(options.samples))
     shares = class_histogram(judge.judge(fake)[1].argmax(-1), len(judge.classes))
-    found = judge_generator(judge.judge, fake, *tasks.reals((train, test), options.samples))
-    print(f"{model.name}, {found.samples} samples, by {judge.name} ({judge.digest}) on {train.name}\n")
-    rows = [
-        ["Frechet classifier distance", f"{found.frechet:.3f}", f"{found.frechet_real:.3f}"],
-        ["precision (k = 3)", f"{found.precision:.3f}", f"{found.precision_real:.3f}"],
-        ["recall (k = 3)", f"{found.recall:.3f}", f"{found.recall_real:.3f}"],
-    ]
+    found = tasks.judged(judge, fake, sets, options.samples)
+    print(f"{model.name}, {found.samples} samples, by {judge.name} ({judge.digest}) on {sets[0].name}\n")
+    rows = [[name, f"{ours:.3f}", f"{real:.3f}"] for name, (ours, real) in found.pairs.items()]
     show.table(["", "samples", "real against real"], rows)
     print(f"\nclasses among {options.samples} samples:")
     show.table(["", *judge.classes], [["share", *(f"{share:.3f}" for share in shares)]])
-    return {**asdict(found), "classes": shares.tolist(), "of": options.samples}
+    about = {"judge": judge.name, "judge_digest": judge.digest, "data": sets[0].name}
+    return {**asdict(found), "classes": shares.tolist(), "of": options.samples, **about, "rows": rows}
+
+
+def _modes(options: Options, model: "Trained", judge: "Trained", sets: "Sets") -> dict:
+    """Grey pictures in the channels of one, each with its class."""
+    import numpy as np
+
+    from jaximg.evaluate import channel_classes, mode_statistics
+
+    classes = len(judge.classes)
+    grey = sets[0].float_images(0, MODES)
+    rng = np.random.default_rng(0)
+    real = np.stack([channel[rng.integers(0, len(grey), MODES)] for channel in channel_classes(judge.judge, grey).T], 1)
+    fake = channel_classes(judge.judge, model.samples(range(MODES)))
+    ours, floor = (mode_statistics(labels, classes=classes) for labels in (fake, real))
+    print(f"{model.name}, {MODES} samples, by {judge.name} ({judge.digest}) on {sets[0].name}\n")
+    rows = [
+        [f"modes of {classes ** model.shape[-1]}", str(ours.found), str(floor.found)],
+        ["KL of their shares", f"{ours.kl:.4f}", f"{floor.kl:.4f}"],
+    ]
+    show.table(["", "samples", "real"], rows)
+    about = {"judge": judge.name, "judge_digest": judge.digest, "data": sets[0].name}
+    return {"modes": ours.found, "mode_kl": ours.kl, "modes_real": floor.found, "mode_kl_real": floor.kl, **about} | {
+        "samples": MODES,
+        "rows": rows,
+    }
+
+
+KINDS = {"classifier": _classifier, "generator": _generator, "restorer": _restorer}

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MOST = 100_000
 """Seeds in one command."""
 LAST = 2**32
+SNAPSHOTS = 6
+"""Grids of samples on a run's page."""
 
 
 @contextmanager
@@ -55,6 +57,45 @@ def trained(name: str, kind: str) -> "Trained":
         hint = f"; of those that come with jaximg, {', '.join(others)} is one" if others else ""
         raise Failure(f"{name} is a {model.kind}, and this takes a {kind}{hint}")
     return model
+
+
+def is_run(name: str) -> bool:
+    """Whether a folder of a run has this name."""
+    return (Path(name) / "options.json").is_file()
+
+
+def write_page(folder: Path, file: Path, *, figures: Sequence[Sequence[str]] = ()) -> None:
+    """Writes a page on a run: curves, snapshots, settings.
+
+    Args:
+      folder: the run's.
+      file: where to.
+      figures: rows of a table: name, and of the model and of what it is compared with.
+    """
+    from jaximg import report
+    from jaximg.train.folder import read_options, read_stats
+
+    options, curves = read_options(folder), {}
+    for line in read_stats(folder):
+        for name, value in line.items():
+            if name not in ("step", "seconds"):
+                curves.setdefault(name, []).append((line["step"], value))
+    grids = sorted(folder.glob("fakes*.png"))
+    which = sorted({round(k * (len(grids) - 1) / (SNAPSHOTS - 1)) for k in range(SNAPSHOTS)}) if grids else ()
+    shown = {f"samples at step {int(path.stem.removeprefix('fakes'))}": path for path in (grids[i] for i in which)}
+    reals = folder / "reals.png"
+    settings = {name: str(value) for name, value in options.items() if name != "facts"}
+    kind, steps, pictures = (options.get(name) for name in ("kind", "steps", "batch"))
+    page = report.run_page(
+        folder.resolve().name,
+        f"{kind}: {steps} steps of {pictures} pictures of {options.get('data')}",
+        curves,
+        shown | ({"pictures to learn from": reals} if reals.is_file() else {}),
+        head=("figure", "of the model", "beside it"),
+        rows=figures,
+        settings=settings,
+    )
+    file.write_text(page, encoding="utf-8")
 
 
 def seeds(text: str) -> list[int]:

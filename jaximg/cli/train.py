@@ -21,8 +21,9 @@ Word = Annotated[str, arg(metavar="NAME|FILE")]
 class Options:
     """Train a model as a config says: cnn_digits, gan_digits, denoise_color ..., or a .py file of one's own.
 
-    Writes options.json, stats.jsonl, TensorBoard's files, reals.png and fakesNNNNNN.png, and checkpoints. The same
-    command again goes on where it was cut off, bit for bit. Ctrl-C and SIGTERM save first.
+    Writes options.json, stats.jsonl, TensorBoard's files, reals.png and fakesNNNNNN.png, checkpoints, and at the end
+    index.html, a page with curves and samples. The same command again goes on where it was cut off, bit for bit.
+    Ctrl-C and SIGTERM save first.
 
     Attributes:
       config: a name, or the path of a .py file.
@@ -157,6 +158,8 @@ def _train(options: Options, settings: "Config") -> "Result | None":
             progress=bar if first else lambda progress: None,
         )
         _tell(result, settings.steps, workdir, say)
+        if first:
+            runs.write_page(workdir, workdir / "index.html")
     return result
 
 

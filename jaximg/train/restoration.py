@@ -1,6 +1,7 @@
 """What `fit` needs to train a network that repairs pictures."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import flax.linen as nn
 import jax
@@ -17,6 +18,9 @@ from jaximg.train.loop import Task
 from jaximg.train.state import TrainState, init_restoration_state
 from jaximg.train.steps import make_restoration_step
 from jaximg.typing import Key
+
+if TYPE_CHECKING:
+    from jaximg.train.trained import Trained
 
 SHARES = 8
 """A batch that a recipe takes is a multiple of this."""
@@ -75,23 +79,34 @@ def task(
             accumulate=settings.optimizer.accumulate,
         )
 
-    @jax.jit
-    def tried(params: Any, stats: Any, clean: jax.Array) -> tuple[jax.Array, ...]:
-        inputs, target = recipe(jax.random.key(0), clean)
-        variables = {"params": params, "batch_stats": stats} if stats else {"params": params}
-        return inputs[0], jnp.clip(jnp.asarray(model.apply(variables, *inputs)), 0, 1), target
+    try_ = _trial(recipe, model)
 
     def look(state: TrainState) -> tuple[jax.Array, ...]:
-        return tried(kept(state), state.stats, jnp.asarray(_whole(sets[1].float_images()))) if sets else ()
+        return try_(kept(state), state.stats, jnp.asarray(_whole(sets[1].float_images()))) if sets else ()
 
     def evaluate(state: TrainState) -> dict[str, float]:
-        damaged, repaired, target = look(state)
-        return {"test/psnr": _psnr(repaired, target), "test/psnr_damaged": _psnr(damaged, target)}
+        return _figures(*look(state))
 
     def sample(state: TrainState) -> np.ndarray:
         return np.clip(np.concatenate([np.asarray(x[:: max(1, len(x) // SHOWN)][:SHOWN]) for x in look(state)]), 0, 1)
 
     return Task(init, make_step, evaluate if sets else None, sample if sets else None, best="test/psnr")
+
+
+def measured(settings: Restoration, trained: "Trained", test: Dataset) -> dict[str, float]:
+    """What `fit` measures, of a network that is trained.
+
+    Args:
+      settings: of the run.
+      trained: the network and its weights.
+      test: crops.
+
+    Returns:
+      Figures by name.
+    """
+    images = jnp.asarray(_whole(test.float_images()))
+    stats = trained.variables.get("batch_stats", {})
+    return _figures(*_trial(_recipe(settings), trained.model)(trained.variables["params"], stats, images))
 
 
 def kept(state: TrainState) -> Any:
@@ -110,6 +125,22 @@ def _recipe(settings: Restoration) -> Recipe:
 def _whole(images: np.ndarray) -> np.ndarray:
     """As many as recipes take, the first ones again at the end where they are too few."""
     return np.resize(images, (-(-len(images) // SHARES) * SHARES, *images.shape[1:]))
+
+
+def _trial(recipe: Recipe, model: nn.Module) -> Callable[..., tuple[jax.Array, ...]]:
+    """`(params, stats, clean) -> (damaged, repaired, target)`."""
+
+    @jax.jit
+    def tried(params: Any, stats: Any, clean: jax.Array) -> tuple[jax.Array, ...]:
+        inputs, target = recipe(jax.random.key(0), clean)
+        variables = {"params": params, "batch_stats": stats} if stats else {"params": params}
+        return inputs[0], jnp.clip(jnp.asarray(model.apply(variables, *inputs)), 0, 1), target
+
+    return tried
+
+
+def _figures(damaged: jax.Array, repaired: jax.Array, target: jax.Array) -> dict[str, float]:
+    return {"test/psnr": _psnr(repaired, target), "test/psnr_damaged": _psnr(damaged, target)}
 
 
 def _psnr(a: jax.Array, b: jax.Array) -> float:

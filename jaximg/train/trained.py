@@ -85,7 +85,7 @@ class Trained:
 
 
 def latents(seeds: Sequence[int], size: int) -> np.ndarray:
-    """Standard normal numbers `(N, size)`, a row for each seed.
+    """Standard normal numbers `(N, size)`, a row for each seed, whatever other seeds there are.
 
     Example:
       >>> bool(np.all(latents([3, 4], 5)[1] == latents([4], 5)[0]))
@@ -158,12 +158,8 @@ def _from_weights(name: str) -> Trained:
 def _from_run(path: Path) -> Trained:
     from jaximg.train import tasks
 
-    options = read_options(path)
-    try:
-        settings = config.from_dict({k: v for k, v in options.items() if k not in ("dataset", "facts")})
-        shape, classes = tuple(options["facts"]["shape"]), tuple(options["facts"]["classes"])
-    except (KeyError, ValueError) as error:
-        raise RunError(f"{path}: its options don't say what was trained ({error})") from None
+    options, settings = read_options(path), settings_of(path)
+    shape, classes = tuple(options["facts"]["shape"]), tuple(options["facts"]["classes"])
     task = tasks.task_of(settings, shape, classes)
     like = jax.jit(task.init)(jax.random.key(0))
     with Checkpoints(path / CHECKPOINTS, keep=settings.keep) as store:
@@ -171,6 +167,27 @@ def _from_run(path: Path) -> Trained:
     if found is None:
         raise RunError(f"{path}: no checkpoint yet that can be read")
     return tasks.trained(settings, found.state, shape, classes, name=str(path))
+
+
+def settings_of(path: Path) -> config.Config:
+    """The config that a run was started with.
+
+    Args:
+      path: the run's folder.
+
+    Returns:
+      The config.
+
+    Raises:
+      RunError: its options don't say.
+    """
+    options = read_options(path)
+    try:
+        if not {"shape", "classes"} <= set(options["facts"]):
+            raise KeyError("facts")
+        return config.from_dict({k: v for k, v in options.items() if k not in ("dataset", "facts")})
+    except (KeyError, ValueError) as error:
+        raise RunError(f"{path}: its options don't say what was trained ({error})") from None
 
 
 def ship(model: Trained, name: str, folder: Path = SHIPPED) -> Path:
