@@ -11,7 +11,7 @@ from PIL import Image
 
 from jaximg import io, ops
 from jaximg.correct import STEPS, Report, correct, diagnose, plan
-from jaximg.correct.fill import fill
+from jaximg.correct.fill import fill_smoothly
 from jaximg.correct.jpeg import find_jpeg, quality_of
 from jaximg.correct.missing import components
 from jaximg.correct.noise import find_noise
@@ -237,10 +237,10 @@ def test_a_hole_larger_than_a_tile_is_filled_as_if_there_were_no_tiles(monkeypat
     x = photo(150, 180, 1)
     hole = np.zeros((150, 180, 1), bool)
     hole[20:130, 30:150] = True
-    whole = fill(x, hole)
+    whole = fill_smoothly(x, hole)
     monkeypatch.setattr("jaximg.correct.fill.SIDES", (96,))
     monkeypatch.setattr("jaximg.correct.fill.RIM", 24)
-    np.testing.assert_allclose(fill(x, hole), whole, atol=0.03)
+    np.testing.assert_allclose(fill_smoothly(x, hole), whole, atol=0.03)
 
 
 def test_components_are_those_that_touch():

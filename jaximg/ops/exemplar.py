@@ -15,7 +15,6 @@ import numpy as np
 from jax import lax
 
 from jaximg.ops import patches, windows
-from jaximg.ops.distance import distance_transform
 from jaximg.ops.priority import fill_by_priority
 from jaximg.typing import Image, Mask, check_image, check_mask, check_size
 
@@ -25,6 +24,8 @@ ROUGHNESS = 3.0
 """What a difference in roughness counts, against one in colour."""
 FADING = 1.2
 """A pixel counts by so much less with each pixel that it lies further inside the hole."""
+DEEPEST = 32
+"""Pixels that lie deeper count as if they lay so many pixels deep."""
 DECISION = 0.5
 """A square whose misfit is above the best one's by so large a share of the mean misfit has 1 / e of its vote."""
 SWEEPS = 3
@@ -130,13 +131,33 @@ def _inpaint(image: jax.Array, mask: jax.Array, patch: int, levels: int, rounds:
 def _fill(image: jax.Array, known: jax.Array, patch: int, levels: int, rounds: int) -> jax.Array:
     """One picture; where it is missing it is 0."""
     everything = known.all(-1)
-    source, possible = _choose(lax.stop_gradient(image), everything, patch, levels, rounds)
+    source, possible = choose_sources(lax.stop_gradient(image), everything, patch, levels, rounds)
     copied = jnp.take(image.reshape(-1, image.shape[-1]), source, axis=0, mode="clip")
     return jnp.where(possible, copied, _mean(image, known))
 
 
-def _choose(image: jax.Array, known: jax.Array, patch: int, levels: int, rounds: int) -> tuple[jax.Array, jax.Array]:
-    """Which pixel, `(H, W)` by flat index, each is copied from; and whether there is any to copy."""
+def choose_sources(
+    image: jax.Array, known: jax.Array, patch: int, levels: int, rounds: int
+) -> tuple[jax.Array, jax.Array]:
+    """Which pixel each missing one is best copied from.
+
+    Args:
+      image: `(H, W, C)`, 0 where missing.
+      known: `(H, W)` bool.
+      patch: as in `inpaint_exemplar`.
+      levels: the same.
+      rounds: the same.
+
+    Returns:
+      `(H, W)` flat indices, known pixels' own where they are known; and whether there was a square to copy from.
+
+    Example:
+      >>> x = jnp.tile(jnp.asarray([0.0, 1.0, 2.0]), (9, 4))[..., None]
+      >>> known = jnp.ones((9, 12), bool).at[4, 6].set(False)
+      >>> source, possible = choose_sources(jnp.where(known[..., None], x, 0), known, 3, 0, 2)
+      >>> source[4, 6].item() % 3, possible.item()
+      (0, True)
+    """
     pyramid = [_level(image, known, patch)]
     for _ in range(levels):
         image, known = _halve(image, known)
@@ -174,14 +195,25 @@ def _level(image: jax.Array, known: jax.Array, patch: int) -> _Level:
     r = patch // 2
     inside = jnp.pad(known, r)[..., None].astype(image.dtype)
     missing = jnp.pad(~known, r)[..., None].astype(image.dtype)
-    depth = distance_transform((~known)[..., None].astype(image.dtype))[..., 0]
     return _Level(
         jnp.concatenate([image, _roughness(image, known, patch + 2)], -1),
         known,
         windows.sliding_min(inside, patch, patch)[..., 0] > 0,
         windows.sliding_max(missing, patch, patch)[..., 0] > 0,
-        FADING ** -jnp.minimum(depth, 100),
+        FADING ** -_depth(known, image.dtype),
     )
+
+
+def _depth(known: jax.Array, dtype: jnp.dtype) -> jax.Array:
+    """How many steps to a neighbour, up, down or sideways, a pixel lies from a known one; `DEEPEST` at most."""
+
+    def deeper(i: jax.Array, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        reached, depth = state
+        p = jnp.pad(reached, 1)
+        reached = reached | p[:-2, 1:-1] | p[2:, 1:-1] | p[1:-1, :-2] | p[1:-1, 2:]
+        return reached, depth + (~reached).astype(dtype)
+
+    return lax.fori_loop(0, DEEPEST, deeper, (known, (~known).astype(dtype)))[1]
 
 
 def _roughness(image: jax.Array, known: jax.Array, size: int) -> jax.Array:
