@@ -20,6 +20,7 @@ COMMANDS = {
     "generate": "Make pictures with a trained generator.",
     "evaluate": "Measure a trained model against real pictures.",
     "predict": "Say what a trained classifier sees in pictures.",
+    "project": "Find what a trained generator would make pictures from.",
 }
 INTERRUPTED = 130
 

@@ -12,6 +12,8 @@ from jaximg.cli import paths, show
 from jaximg.cli.parse import Failure, Flag, Usage, parse
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from jaximg.correct import Report, Step
     from jaximg.io import Picture
 
@@ -27,6 +29,7 @@ class Options:
       output: a file for one picture, a folder for more. Default: IN-corrected beside IN.
       recursive: look into folders inside folders; the output mirrors them.
       mask: a picture of the same size, white where pixels are to be filled in.
+      prior: fill in what this generator would put there, the folder of a run or a name, and do nothing else.
       only: do these repairs alone, with commas between them: denoise,inpaint
       strength: 0 leaves the picture as it is, 1 corrects in full.
       compare: write before and after side by side too, as OUT-compare.png.
@@ -39,6 +42,7 @@ class Options:
     output: Annotated[Path | None, arg(aliases=["-o"], metavar="OUT", help_behavior_hint="")] = None
     recursive: Annotated[bool, arg(aliases=["-r"], help_behavior_hint="")] = False
     mask: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
+    prior: Annotated[str | None, arg(metavar="RUN", help_behavior_hint="")] = None
     only: Annotated[str, arg(metavar="NAMES", help_behavior_hint="")] = ""
     strength: Annotated[float, arg(metavar="0..1")] = 1.0
     compare: Flag = False
@@ -59,6 +63,8 @@ def main(argv: Sequence[str]) -> int:
     options = parse(Options, argv, prog="jaximg correct")
     if not 0 <= options.strength <= 1:
         raise Usage(f"--strength is {options.strength:g}; it goes from 0 to 1")
+    if options.prior and (options.mask is None or options.only):
+        raise Usage("--prior fills in what --mask says, and does nothing else: give --mask FILE, and no --only")
     found = paths.sources(options.inputs, recursive=options.recursive, skip=options.output)
     jobs = paths.jobs(options.inputs, options.output, [source for source in found if not source.trouble])
     failures = [(source.path, source.trouble) for source in found if source.trouble]
@@ -71,20 +77,26 @@ def _worker(options: Options) -> Callable[[paths.Job], str]:
     import numpy as np
 
     from jaximg import correct, io
+    from jaximg.correct.repair import mix
 
     only = _names(options.only, correct.STEPS)
     limit = {} if options.max_pixels is None else {"max_pixels": options.max_pixels}
     if options.mask is not None and not options.mask.is_file():
         raise Failure(f"{options.mask}: no such file to take as a mask")
+    fill = _filler(options.prior) if options.prior else None
 
     def work(job: paths.Job) -> str:
         start = time.perf_counter()
         paths.refuse_existing([job.target, job.compare] if options.compare else [job.target], options.overwrite)
         before = io.read(job.source.path, **limit)
         known = None if options.mask is None else io.read_mask(options.mask, before.pixels.shape, **limit)
-        report = correct.diagnose(before)
-        steps = correct.plan(report, mask=known, only=only)
-        pixels = correct.correct(before.pixels, mask=known, report=report, strength=options.strength, only=only)
+        if fill is not None and known is not None:
+            report, steps = correct.Report(), (correct.Step("prior", f"{int((known < 0.5).sum())} pixels to fill in"),)
+            pixels = mix(before.pixels, fill(before, known, job.source.path), options.strength)
+        else:
+            report = correct.diagnose(before)
+            steps = correct.plan(report, mask=known, only=only)
+            pixels = correct.correct(before.pixels, mask=known, report=report, strength=options.strength, only=only)
         after = before.replace(pixels=np.asarray(pixels))
         job.target.parent.mkdir(parents=True, exist_ok=True)
         io.write(job.target, after, overwrite=options.overwrite)
@@ -96,6 +108,28 @@ def _worker(options: Options) -> Callable[[paths.Job], str]:
         return "\n    ".join([head, *told])
 
     return work
+
+
+def _filler(run: str) -> Callable[["Picture", "np.ndarray", Path], "np.ndarray"]:
+    """Fills by a generator's knowledge; known pixels stay as they are."""
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    from jaximg import correct
+    from jaximg.cli import runs
+    from jaximg.cli.project import fitting
+
+    runs.compiled_once()
+    generator = runs.trained(run, "generator")
+    make = runs.unordered(generator)
+
+    def fill(picture: "Picture", known: np.ndarray, path: Path) -> np.ndarray:
+        image, mask = (jnp.asarray(x)[None] for x in (fitting(picture, generator, path), known))
+        filled = correct.fill_by_prior(jax.random.key(0), image, mask, make, latent=generator.latent)
+        return np.where(known > 0.5, picture.pixels, np.asarray(filled[0]))
+
+    return fill
 
 
 def _names(text: str, allowed: Sequence[str]) -> tuple[str, ...] | None:

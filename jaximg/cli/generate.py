@@ -22,11 +22,16 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 class Options:
     """Make pictures with a trained generator: a grid, a file each, or a film from one to the next.
 
+    Of a generator that makes pictures to order, each seed has the class of its last figure, or all have --class.
+
     RUN is the folder of a run, or a model that comes with jaximg: dcgan_digits.
 
     Attributes:
       run: a folder, or a name.
       seeds: which pictures, numbers and ranges with commas between them. A seed is always the same picture.
+      label: the class of all pictures: its name, or its number.
+      truncation: below 1, pictures that are more typical and more alike.
+      correct: pass each picture through `jaximg correct`.
       output: FILE.png for a grid, FILE.gif for a film from each seed to the next, a folder for a file each.
       frames: of a film, from one seed to the next.
       scale: enlarge each picture so many times.
@@ -36,6 +41,9 @@ class Options:
 
     run: Positional[Annotated[str, arg(metavar="RUN")]]
     seeds: Annotated[str, arg(metavar="A-B,C")] = "0-63"
+    label: Annotated[str | None, arg(name="class", metavar="NAME", help_behavior_hint="")] = None
+    truncation: Annotated[float, arg(metavar="0..1")] = 1.0
+    correct: Flag = False
     output: Annotated[Path, arg(aliases=["-o"], metavar="OUT")] = Path("generated.png")
     frames: Annotated[int, arg(metavar="N")] = 12
     scale: Annotated[int, arg(metavar="N")] = 2
@@ -56,6 +64,8 @@ def main(argv: Sequence[str]) -> int:
     numbers = runs.seeds(options.seeds)
     if min(options.frames, options.scale, options.columns or 1) < 1:
         raise Usage("--frames, --scale and --columns are 1 at least")
+    if not 0 <= options.truncation <= 2:
+        raise Usage(f"--truncation {options.truncation:g}: from 0, all alike, to 1, all that there is")
     suffix = options.output.suffix.lower()
     if suffix and suffix not in (*SUFFIXES, ".gif") and not options.output.is_dir():
         raise Usage(f"{options.output}: a grid is {' '.join(SUFFIXES)}, a film .gif, and a folder has no suffix")
@@ -75,7 +85,9 @@ def _write(options: Options, generator: "Trained", numbers: list[int], suffix: s
 
     if suffix == ".gif":
         return _film(options, generator, numbers)
-    images = _enlarged(generator.samples(numbers), options.scale)
+    label = _label(options, generator)
+    made = generator.samples(numbers, label=label, truncation=options.truncation)
+    images = _enlarged(_finished(options, made), options.scale)
     if suffix:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         report.save(options.output, report.grid(list(images), columns=options.columns, gap=2 * options.scale))
@@ -98,10 +110,36 @@ def _film(options: Options, generator: "Trained", numbers: list[int]) -> str:
     steps = [
         _between(a, b, t / options.frames) for a, b in zip(z[:-1], z[1:], strict=True) for t in range(options.frames)
     ]
-    images = _enlarged(generator.from_latents(np.stack(steps).astype(np.float32)), options.scale)
+    label = _label(options, generator)
+    of = np.array([*numbers, numbers[0]]) % max(len(generator.classes), 1) if label is None else label
+    labels = np.broadcast_to(of, len(z))[:-1].repeat(options.frames)
+    made = generator.from_latents(options.truncation * np.stack(steps).astype(np.float32), labels)
+    images = _enlarged(_finished(options, made), options.scale)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     report.film(options.output, list(images))
     return f"{options.output}  {len(images)} frames"
+
+
+def _label(options: Options, generator: "Trained") -> int | None:
+    if options.label is None:
+        return None
+    if not generator.to_order:
+        raise Usage(f"--class {options.label}: {options.run} was not trained to make pictures to order")
+    names = list(generator.classes)
+    if options.label not in names and not (options.label.isdigit() and int(options.label) < len(names)):
+        raise Usage(f"--class {options.label}: there are {', '.join(names[:20])}{' ...' if names[20:] else ''}")
+    return names.index(options.label) if options.label in names else int(options.label)
+
+
+def _finished(options: Options, images: "np.ndarray") -> "np.ndarray":
+    """The pictures, corrected if that is wanted."""
+    if not options.correct:
+        return images
+    import numpy as np
+
+    from jaximg import correct
+
+    return np.clip(np.stack([correct.correct(image) for image in images]), 0, 1)
 
 
 def _between(a: "np.ndarray", b: "np.ndarray", t: float) -> "np.ndarray":

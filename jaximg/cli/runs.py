@@ -1,7 +1,7 @@
 """What the commands about trained models share: seeds, the panel of progress, mistakes in one line."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from jaximg.cli.parse import Failure, Usage
 
 if TYPE_CHECKING:
+    import jax
+
     from jaximg.train.trained import Trained
 
 MOST = 100_000
@@ -57,6 +59,17 @@ def trained(name: str, kind: str) -> "Trained":
         hint = f"; of those that come with jaximg, {', '.join(others)} is one" if others else ""
         raise Failure(f"{name} is a {model.kind}, and this takes a {kind}{hint}")
     return model
+
+
+def unordered(model: "Trained") -> Callable[["jax.Array"], "jax.Array"]:
+    """A generator's function from z to pictures, to search with.
+
+    Raises:
+      Failure: it has to be told a class too.
+    """
+    if model.to_order:
+        raise Failure(f"{model.name} makes pictures to order; this takes a generator that is told no class")
+    return model.generator()
 
 
 def is_run(name: str) -> bool:

@@ -12,5 +12,6 @@ networks themselves, to embed in jitted and differentiated pipelines.
 from jaximg.correct.diagnose import Report, diagnose
 from jaximg.correct.network import load
 from jaximg.correct.pipeline import STEPS, Step, correct, plan
+from jaximg.correct.prior import Inversion, fill_by_prior, invert
 
-__all__ = ["STEPS", "Report", "Step", "correct", "diagnose", "load", "plan"]
+__all__ = ["STEPS", "Inversion", "Report", "Step", "correct", "diagnose", "fill_by_prior", "invert", "load", "plan"]

@@ -72,16 +72,45 @@ class Trained:
         """A classifier's probabilities `(N, classes)` of pictures `(N, H, W, C)` in [0, 1]."""
         return np.asarray(jax.nn.softmax(jnp.asarray(self.judge(images)[1]), axis=-1))
 
-    def from_latents(self, z: np.ndarray) -> np.ndarray:
-        """A generator's pictures `(N, H, W, C)` in [0, 1] of `(N, latent)`."""
+    @property
+    def to_order(self) -> bool:
+        """Whether a generator is told which class to make."""
+        return self.kind == "generator" and bool(self.arguments.get("classes"))
+
+    def generator(self) -> Callable[[jax.Array], jax.Array]:
+        """A differentiable function from `(N, numbers)` to pictures `(N, H, W, C)` about [0, 1].
+
+        The numbers are z, standard normal, `latent` of them; where pictures are made to order, the class follows.
+        """
         if self.kind != "generator":
             raise RunError(f"{self.name} is a {self.kind}: it makes no pictures")
         make, params, stats = _make(self.model), self.variables["params"], self.variables.get("batch_stats", {})
-        return np.clip(in_batches(lambda x: np.asarray(make(params, stats, jnp.asarray(x))), z, batch=250), 0, 1)
+        if not self.to_order:
+            return lambda z: make(params, stats, z)
+        return lambda z: make(params, stats, z[:, :-1], label=z[:, -1].astype(jnp.int32))
 
-    def samples(self, seeds: Sequence[int]) -> np.ndarray:
-        """A generator's pictures, one for each seed, whatever other seeds there are."""
-        return self.from_latents(latents(seeds, self.latent))
+    def from_latents(self, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        """A generator's pictures `(N, H, W, C)` in [0, 1] of `(N, latent)`, and of classes `(N,)` if made to order."""
+        make, numbers = self.generator(), np.asarray(z, np.float32)
+        if self.to_order:
+            if labels is None:
+                raise RunError(f"{self.name} makes pictures to order: it has to be told the class of each")
+            numbers = np.concatenate([numbers, np.asarray(labels, np.float32)[:, None]], 1)
+        return np.clip(in_batches(lambda x: np.asarray(make(jnp.asarray(x))), numbers, batch=250), 0, 1)
+
+    def samples(self, seeds: Sequence[int], *, label: int | None = None, truncation: float = 1.0) -> np.ndarray:
+        """A generator's pictures, one for each seed, whatever other seeds there are.
+
+        Args:
+          seeds: numbers.
+          label: the class of all; if made to order without one, that of a seed is its remainder.
+          truncation: z is multiplied by it: below 1 pictures are more typical, and more alike.
+
+        Returns:
+          `(N, H, W, C)` in [0, 1].
+        """
+        labels = np.asarray(seeds) % max(len(self.classes), 1) if label is None else np.full(len(seeds), label)
+        return self.from_latents(truncation * latents(seeds, self.latent), labels)
 
 
 def latents(seeds: Sequence[int], size: int) -> np.ndarray:
