@@ -30,6 +30,7 @@ class Options:
       recursive: look into folders inside folders; the output mirrors them.
       mask: a picture of the same size, white where pixels are to be filled in.
       prior: fill in what this generator would put there, the folder of a run or a name, and do nothing else.
+      reference: another picture of the same thing, another scan or frame, to fill in from.
       only: do these repairs alone, with commas between them: denoise,inpaint
       strength: 0 leaves the picture as it is, 1 corrects in full.
       compare: write before and after side by side too, as OUT-compare.png.
@@ -43,6 +44,7 @@ class Options:
     recursive: Annotated[bool, arg(aliases=["-r"], help_behavior_hint="")] = False
     mask: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
     prior: Annotated[str | None, arg(metavar="RUN", help_behavior_hint="")] = None
+    reference: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
     only: Annotated[str, arg(metavar="NAMES", help_behavior_hint="")] = ""
     strength: Annotated[float, arg(metavar="0..1")] = 1.0
     compare: Flag = False
@@ -63,8 +65,10 @@ def main(argv: Sequence[str]) -> int:
     options = parse(Options, argv, prog="jaximg correct")
     if not 0 <= options.strength <= 1:
         raise Usage(f"--strength is {options.strength:g}; it goes from 0 to 1")
-    if options.prior and (options.mask is None or options.only):
-        raise Usage("--prior fills in what --mask says, and does nothing else: give --mask FILE, and no --only")
+    if options.prior and (options.mask is None or options.only or options.reference):
+        raise Usage(
+            "--prior fills in what --mask says, and does nothing else: give --mask FILE, no --only, no --reference"
+        )
     found = paths.sources(options.inputs, recursive=options.recursive, skip=options.output)
     jobs = paths.jobs(options.inputs, options.output, [source for source in found if not source.trouble])
     failures = [(source.path, source.trouble) for source in found if source.trouble]
@@ -83,6 +87,9 @@ def _worker(options: Options) -> Callable[[paths.Job], str]:
     limit = {} if options.max_pixels is None else {"max_pixels": options.max_pixels}
     if options.mask is not None and not options.mask.is_file():
         raise Failure(f"{options.mask}: no such file to take as a mask")
+    if options.reference is not None and not options.reference.is_file():
+        raise Failure(f"{options.reference}: no such file to take as a reference")
+    other = None if options.reference is None else io.read(options.reference, **limit).pixels
     fill = _filler(options.prior) if options.prior else None
 
     def work(job: paths.Job) -> str:
@@ -96,7 +103,9 @@ def _worker(options: Options) -> Callable[[paths.Job], str]:
         else:
             report = correct.diagnose(before)
             steps = correct.plan(report, mask=known, only=only)
-            pixels = correct.correct(before.pixels, mask=known, report=report, strength=options.strength, only=only)
+            pixels = correct.correct(
+                before.pixels, mask=known, report=report, strength=options.strength, only=only, reference=other
+            )
         after = before.replace(pixels=np.asarray(pixels))
         job.target.parent.mkdir(parents=True, exist_ok=True)
         io.write(job.target, after, overwrite=options.overwrite)

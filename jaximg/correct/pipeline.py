@@ -7,6 +7,7 @@ import numpy as np
 
 from jaximg.correct import repair
 from jaximg.correct.diagnose import Report, check_pixels, diagnose
+from jaximg.correct.reference import fill_from
 from jaximg.typing import Image, Mask, check_choice, check_mask
 
 Repair = Callable[[np.ndarray, Report, float], np.ndarray]
@@ -20,6 +21,9 @@ REPAIRS: dict[str, Repair] = {
 }
 STEPS = tuple(REPAIRS)
 """The names of all repairs, in the order in which they are made."""
+
+FILLING = ("inpaint", "scratches")
+"""Repairs that a reference helps."""
 
 SURE = 0.5
 """Lost pixels are filled where their finder is at least so sure."""
@@ -72,6 +76,7 @@ def correct(
     report: Report | None = None,
     strength: float = 1.0,
     only: str | Collection[str] | None = None,
+    reference: Image | None = None,
 ) -> np.ndarray:
     """Repairs what is wrong with a picture, and nothing else.
 
@@ -85,13 +90,16 @@ def correct(
       report: what `diagnose` has found; made if not given.
       strength: 0 gives the picture back, 1 repairs in full, between them it mixes the two.
       only: names from `STEPS`: these repairs alone, however unsure the report is.
+      reference: a second picture of the same thing, `(h, w, 1 or 3)`: another scan or frame, of another size and
+        exposure, shifted, turned a little. What is missing or scratched is filled from it as far as it shows it.
 
     Returns:
       `(H, W, C)` float32, not clipped.
 
     Raises:
       TypeError: not an image, or not floating point.
-      ValueError: another shape, a mask that doesn't fit, a strength outside [0, 1], an unknown name.
+      ValueError: another shape, a mask that doesn't fit, a strength outside [0, 1], an unknown name, a
+        reference that shows something else.
 
     Example:
       >>> rng = np.random.default_rng(0)
@@ -108,9 +116,33 @@ def correct(
     steps = plan(report, mask=mask, only=only)
     report = _settle(report, mask, trusting=only is not None)
     out = pixels
+    other = None if reference is None else _like(pixels, reference)
     for step in steps:
+        if other is not None and step.name in FILLING:
+            out, report = _fill_from(out, report, steps, other)
+            other = None
         out = REPAIRS[step.name](out, report, 1.0)
     return repair.mix(pixels, out, float(strength))
+
+
+def _like(pixels: np.ndarray, reference: Image) -> np.ndarray:
+    """The reference with as many channels as the picture."""
+    other = np.nan_to_num(check_pixels(reference))
+    if other.shape[-1] > pixels.shape[-1]:
+        other = other.mean(-1, keepdims=True)
+    return np.broadcast_to(other, (*other.shape[:2], pixels.shape[-1]))
+
+
+def _fill_from(
+    image: np.ndarray, report: Report, steps: Collection[Step], reference: np.ndarray
+) -> tuple[np.ndarray, Report]:
+    """Fills what the steps would from the reference; what that doesn't show is left to them."""
+    masks = dict(zip(FILLING, (report.missing, report.scratches), strict=True))
+    lost = [masks[step.name].any(-1, keepdims=True) for step in steps if step.name in FILLING]
+    if any(mask.shape[:2] != image.shape[:2] for mask in lost):
+        return image, report  # pieces have been laid elsewhere
+    out, still = fill_from(image, np.logical_or.reduce(lost), reference)
+    return out, replace(report, missing=report.missing & still, scratches=report.scratches & still)
 
 
 def _names(only: str | Collection[str] | None) -> Collection[str]:

@@ -1,0 +1,253 @@
+"""Lays a second picture of the same thing onto the first: pictures of any size, programs of two sizes.
+
+First as a whole, both shrunk to one small square: turns and scales are tried, shifts found by phases, and the best few
+refined to a homography by the enhanced correlation coefficient. Then around each place at full size, by an affine one.
+"""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from jaximg import ops
+from jaximg.correct.fill import halve
+
+SMALL = 256
+"""The side of the square in which pictures are compared as wholes."""
+SIDE = 512
+"""The side of the square around a place, in pixels."""
+COARSE = 128
+"""And in which turns and scales are tried."""
+TURNS = tuple(range(-20, 21, 4))
+SCALES = (0.8, 0.9, 1.0, 1.1, 1.25)
+BEST = 4
+"""So many starts are refined."""
+DETAIL = 8
+"""Pictures are compared by what varies within so many pixels: light and shade alone make no two pictures the same."""
+
+
+class Alignment(NamedTuple):
+    """How two pictures lie.
+
+    Attributes:
+      matrix: `(3, 3)`, maps places (x, y) of the first picture to the second's.
+      agreement: the correlation of their details where both are known, in [-1, 1].
+    """
+
+    matrix: np.ndarray
+    agreement: float
+
+
+def align(image: np.ndarray, known: np.ndarray, reference: np.ndarray) -> Alignment:
+    """Registers two pictures as wholes.
+
+    Args:
+      image: `(H, W, C)` float32, finite.
+      known: `(H, W)` bool; other pixels are not looked at.
+      reference: `(h, w, C)` float32, of any size and exposure: turned by up to some 25 degrees, up to 1.4 times as
+        large or small, shifted, seen a little from the side.
+
+    Returns:
+      The alignment; look at its agreement.
+
+    Example:
+      >>> rng = np.random.default_rng(0)
+      >>> x = np.asarray(ops.gaussian_blur(rng.random((150, 160, 1), np.float32), 2.0))
+      >>> found = align(x[5:], np.ones((145, 160), bool), x)
+      >>> (found.matrix.round(0) + 0.0).tolist(), found.agreement > 0.9
+      ([[1.0, 0.0, 0.0], [0.0, 1.0, 5.0], [0.0, 0.0, 1.0]], True)
+    """
+    whole, clear, other = _square(_grey(image, known)), _square(known[..., None]) > 0.99, _square(_grey(reference))
+    clear = clear[..., 0]
+    into, out = _to_square(image.shape), _to_square(reference.shape)
+    starts = np.stack([into @ np.linalg.inv(start) @ np.linalg.inv(out) for start in _starts(image, reference)])
+    found = [Alignment(np.eye(3), -1.0)]
+    shifted, response = _shifts(_coarse(whole), _coarse(other), starts.astype(np.float32))
+    for k in np.argsort(-np.asarray(response))[:BEST]:
+        matrix = np.asarray(_refine(whole, clear, other, shifted[k]), np.float64)
+        if np.isfinite(matrix).all() and abs(np.linalg.det(matrix)) > 1e-3:
+            back = np.linalg.inv(matrix)
+            found.append(Alignment(back, _agreement(whole, clear, other, back)))
+    best = max(found, key=lambda one: one.agreement)
+    matrix = np.linalg.inv(out) @ best.matrix @ into
+    return Alignment(matrix / matrix[2, 2], best.agreement)
+
+
+def _starts(image: np.ndarray, reference: np.ndarray) -> Iterator[np.ndarray]:
+    """From the picture's pixels to the reference's, about the middles: as large as it, or pixel for pixel."""
+    (height, width), (h, w) = image.shape[:2], reference.shape[:2]
+    sizes = {(round(w / width, 3), round(h / height, 3)), (1.0, 1.0)}
+    for (across, down), turn, scale in product(sorted(sizes), TURNS, SCALES):
+        cos, sin = scale * np.cos(np.deg2rad(turn)), scale * np.sin(np.deg2rad(turn))
+        linear = np.diag([across, down]) @ np.array([[cos, -sin], [sin, cos]])
+        middle = np.array([(w - 1) / 2, (h - 1) / 2]) - linear @ np.array([(width - 1) / 2, (height - 1) / 2])
+        yield np.block([[linear, middle[:, None]], [np.zeros((1, 2)), np.ones((1, 1))]])
+
+
+def _grey(image: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
+    """`(H, W, 1)`; what is unknown is as bright as the mean."""
+    grey = image.mean(-1, keepdims=True)
+    if known is None or not known.any():
+        return grey
+    return np.where(known[..., None], grey, grey[known].mean())
+
+
+def _square(image: np.ndarray) -> np.ndarray:
+    """The picture shrunk or stretched to `SMALL x SMALL`, averaged over what a pixel covers."""
+    image = image.astype(np.float32)
+    while min(image.shape[:2]) >= 2 * SMALL:
+        image = halve(image)
+    y, x = (np.arange(SMALL) * (n / SMALL) + (n / SMALL - 1) / 2 for n in image.shape[:2])
+    return sample(image, *np.meshgrid(x, y), linear=True)
+
+
+def _to_square(shape: tuple[int, ...]) -> np.ndarray:
+    """From a picture's places to the square's."""
+    down, across = (SMALL / n for n in shape[:2])
+    return np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]])
+
+
+def _coarse(square: np.ndarray) -> np.ndarray:
+    for _ in range(int(np.log2(SMALL // COARSE))):
+        square = halve(square)
+    return square
+
+
+@jax.jit
+def _shifts(image: jax.Array, reference: jax.Array, starts: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The starts, from the reference to the picture, each shifted as the phases say, and the phases' response."""
+    times = SMALL // COARSE
+    finer = np.array([[times, 0, (times - 1) / 2], [0, times, (times - 1) / 2], [0, 0, 1]], np.float32)
+    coarser = np.linalg.inv(finer).astype(np.float32)
+
+    def one(start: jax.Array) -> tuple[jax.Array, jax.Array]:
+        small = coarser @ start @ finer
+        laid = ops.warp_perspective(reference, small, shape=(COARSE, COARSE), border="edge")
+        found = ops.phase_correlation(laid, image, window="hann")
+        return start.at[:2].add(times * found.shift[:, None] * start[2:3]), found.response
+
+    return jax.lax.map(one, starts)
+
+
+@jax.jit
+def _refine(image: jax.Array, known: jax.Array, reference: jax.Array, start: jax.Array) -> jax.Array:
+    found = ops.ecc(reference, image, motion="affine", steps=12, levels=3, start=start, mask=known)
+    return ops.ecc(reference, image, motion="homography", steps=12, levels=2, start=found.matrix, mask=known).matrix
+
+
+def _agreement(image: np.ndarray, known: np.ndarray, reference: np.ndarray, matrix: np.ndarray) -> float:
+    """The correlation of the details of a picture and of a reference laid onto it."""
+    laid, covered = lay(reference, matrix, image.shape[:2])
+    return detail_correlation(image, laid, known & covered)
+
+
+def detail_correlation(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:
+    """The correlation coefficient of what varies within `DETAIL` pixels; 0 where too little is common to both.
+
+    Example:
+      >>> x = np.random.default_rng(0).random((40, 50, 1), np.float32)
+      >>> round(detail_correlation(x, 1 - x, np.ones((40, 50), bool)), 3)
+      -1.0
+    """
+    if where.mean() < 0.05:
+        return 0.0
+    weight = where[..., None].astype(np.float32)
+    share = np.asarray(_mean_around(weight)) + np.float32(1e-6)
+    grey = (x.mean(-1, keepdims=True) * weight for x in (a, b))
+    one, two = ((x - np.asarray(_mean_around(x)) / share)[where] for x in grey)
+    norm = np.sqrt((one * one).sum() * (two * two).sum())
+    return float((one * two).sum() / norm) if norm > 0 else 0.0
+
+
+@jax.jit
+def _mean_around(image: jax.Array) -> jax.Array:
+    return ops.gaussian_blur(image, DETAIL / 2, border="constant")
+
+
+def lay(reference: np.ndarray, matrix: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """The reference as seen in a picture's frame.
+
+    Args:
+      reference: `(h, w, C)`.
+      matrix: `(3, 3)`, maps places (x, y) of the picture to the reference's.
+      shape: `(H, W)` of the picture.
+
+    Returns:
+      `(H, W, C)`, and `(H, W)` bool, where the reference covers it.
+
+    Example:
+      >>> laid, covered = lay(np.ones((4, 5, 1), np.float32), np.eye(3), (4, 6))
+      >>> covered[0].tolist()
+      [True, True, True, True, True, False]
+    """
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float64)
+    u, v, w = (row[0] * x + row[1] * y + row[2] for row in matrix)
+    ahead = w > 1e-6
+    w = np.where(ahead, w, 1)
+    u, v = u / w, v / w
+    covered = ahead & (u >= 0) & (v >= 0) & (u <= reference.shape[1] - 1) & (v <= reference.shape[0] - 1)
+    scale = np.sqrt(abs(np.linalg.det(matrix[:2, :2])))
+    while scale >= 2 and min(reference.shape[:2]) >= 4:
+        reference, u, v, scale = halve(reference), (u - 0.5) / 2, (v - 0.5) / 2, scale / 2
+    return sample(reference, u, v), covered
+
+
+def sample(image: np.ndarray, x: np.ndarray, y: np.ndarray, *, linear: bool = False) -> np.ndarray:
+    """The picture between its pixels, by Catmull and Rom's cubics or linearly; its edge goes on beyond.
+
+    Example:
+      >>> sample(np.arange(5.0).reshape(1, 5, 1), np.array([1.5]), np.array([0.0]))[0, 0].item()
+      1.5
+    """
+    last = np.array(image.shape[:2]) - 1
+    y, x = np.clip(y, 0, last[0]), np.clip(x, 0, last[1])
+    row, column = np.floor(y).astype(int), np.floor(x).astype(int)
+    weights = _linear if linear else _cubic
+    down, across = weights((y - row).astype(np.float32)), weights((x - column).astype(np.float32))
+    out = np.zeros((*x.shape, image.shape[-1]), np.float32)
+    for i, wy in down:
+        line = np.clip(row + i, 0, last[0])
+        for j, wx in across:
+            out += (wy * wx)[..., None] * image[line, np.clip(column + j, 0, last[1])]
+    return out
+
+
+def _linear(t: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    return [(0, 1 - t), (1, t)]
+
+
+def _cubic(t: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    before, after = (t * (t * (2 - t) - 1) / 2, t * t * (t - 1) / 2)
+    return [(-1, before), (0, t * t * (3 * t - 5) / 2 + 1), (1, t * (t * (4 - 3 * t) + 1) / 2), (2, after)]
+
+
+# --- around a place --------------------------------------------------------------------------------------------------
+
+
+def align_nearby(image: np.ndarray, known: np.ndarray, laid: np.ndarray) -> np.ndarray:
+    """What is left between a cut of a picture and the reference already laid onto it.
+
+    Args:
+      image: `(SIDE, SIDE, C)`.
+      known: `(SIDE, SIDE)` bool, where the picture is known and the reference covers it.
+      laid: `(SIDE, SIDE, C)`.
+
+    Returns:
+      `(3, 3)`, maps places (x, y) of the picture to those of the reference laid onto it; the identity where that agrees
+      better.
+    """
+    grey = _grey(image, known), _grey(laid)
+    matrix = np.asarray(_refine_nearby(grey[0], known, grey[1]), np.float64)
+    matrix = np.vstack([matrix, [[0, 0, 1]]])
+    if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 0.5:
+        return np.eye(3)
+    back = np.linalg.inv(matrix)
+    before, after = detail_correlation(grey[0], grey[1], known), _agreement(grey[0], known, grey[1], back)
+    return back if after > before else np.eye(3)
+
+
+@jax.jit
+def _refine_nearby(image: jax.Array, known: jax.Array, reference: jax.Array) -> jax.Array:
+    return ops.ecc(reference, image, motion="affine", steps=10, levels=3, mask=known).matrix
