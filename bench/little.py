@@ -37,15 +37,20 @@ class Scorer:
         self.judge = load(settings.judge)
         self.test = self.judge.judge(sets[1].float_images())[0]
         self.best: tuple[float, int, Any] = (float("inf"), 0, None)
+        self.last: Any = None
 
     def model(self, state: TrainState) -> Trained:
         """The averaged generator."""
         train = self.sets[0]
         return tasks.trained(self.settings, state, train.shape, train.classes, name="")
 
+    def distance(self, many: int) -> float:
+        """Of many samples of the last generator."""
+        return frechet_distance(self.test, self.judge.judge(self.last.samples(range(many)))[0])
+
     def look(self, state: TrainState) -> dict[str, float]:
         """What `fit` calls."""
-        model = self.model(state)
+        self.last = model = self.model(state)
         found = frechet_distance(self.test, self.judge.judge(model.samples(range(self.few)))[0])
         if found < self.best[0]:
             self.best = (found, int(state.step), model)
