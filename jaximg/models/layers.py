@@ -22,6 +22,8 @@ from flax.linen.linear import canonicalize_padding
 from jax import lax
 from jax.typing import DTypeLike
 
+from jaximg.ops.primitives import apart
+
 Pads = tuple[tuple[int, int], ...]
 NHWC = ("NHWC", "HWIO", "NHWC")
 
@@ -289,37 +291,51 @@ def _taps(strides: tuple[int, int], pads: Pads, size: tuple[int, int], x: jax.Ar
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _pool(window: tuple[int, int], x: jax.Array) -> jax.Array:
     """The maximum of each block; an incomplete one at the end is dropped."""
-    return jnp.max(_blocks(window, x), (2, 4))
+    return _kept(reduce(jnp.maximum, _places(window, x)))
 
 
 def _pool_fwd(window, x):
-    return _pool(window, x), x
+    return _pool(window, x), (_kept(_first_largest(window, x)), jnp.zeros((0, *x.shape[1:]), x.dtype))
 
 
-def _pool_bwd(window, x, dy):
-    """To the first of a block's largest.
-
-    They are found among themselves and not by comparing with `_pool`'s answer: a compiler that computes `x` anew for
-    each may round it otherwise for the two.
-    """
-    blocks = _blocks(window, x)
-    values = [blocks[:, :, i, :, j] for i in range(window[0]) for j in range(window[1])]
-    least = {(i, j): values[i] >= values[j] for j in range(len(values)) for i in range(j)}
-    shares = []
-    for k in range(len(values)):
-        wins = [~least[i, k] for i in range(k)] + [least[k, j] for j in range(k + 1, len(values))]
-        shares.append(jnp.where(reduce(jnp.logical_and, wins, jnp.ones(dy.shape, bool)), dy, jnp.zeros_like(dy)))
-    rows = [jnp.stack(shares[i : i + window[1]], 3) for i in range(0, len(shares), window[1])]
-    dx = jnp.stack(rows, 2).reshape(x.shape[0], window[0] * dy.shape[1], window[1] * dy.shape[2], x.shape[3])
-    return (jnp.pad(dx, [(0, n - m) for n, m in zip(x.shape, dx.shape, strict=True)]),)
+def _pool_bwd(window, kept, dy):
+    winner, like = kept
+    (batch, height, width, channels), (kh, kw) = dy.shape, window
+    blocks = (batch, height, kh, width, kw, channels)
+    place = jnp.arange(kh * kw, dtype=winner.dtype).reshape(1, 1, kh, 1, kw, 1)
+    spread = partial(lax.broadcast_in_dim, shape=blocks, broadcast_dimensions=(0, 1, 3, 5))
+    dx = jnp.where(spread(winner) == jnp.broadcast_to(place, blocks), spread(dy), jnp.zeros(blocks, dy.dtype))
+    dx = dx.reshape(batch, height * kh, width * kw, channels)
+    shape = (batch, *like.shape[1:])
+    return (jnp.pad(dx, [(0, n - m) for n, m in zip(shape, dx.shape, strict=True)]),)
 
 
 _pool.defvjp(_pool_fwd, _pool_bwd)
 
 
-def _blocks(window: tuple[int, int], x: jax.Array) -> jax.Array:
+def _first_largest(window: tuple[int, int], x: jax.Array) -> jax.Array:
+    """Which place of each block gets the gradient.
+
+    Found among the places and not by comparing them with the maximum: a compiler that computes `x` anew for each may
+    round it otherwise for the two, and then no place would be found.
+    """
+    best, *others = _places(window, x)
+    winner = jnp.zeros(best.shape, jnp.uint8 if len(others) < 256 else jnp.int32)
+    for number, value in enumerate(others, 1):
+        winner = jnp.where(value > best, jnp.asarray(number, winner.dtype), winner)
+        best = jnp.maximum(best, value)
+    return winner
+
+
+def _places(window: tuple[int, int], x: jax.Array) -> list[jax.Array]:
+    """What stands at each place of all blocks, row by row."""
     (kh, kw), (b, h, w, c) = window, x.shape
-    return x[:, : h // kh * kh, : w // kw * kw].reshape(b, h // kh, kh, w // kw, kw, c)
+    blocks = x[:, : h // kh * kh, : w // kw * kw].reshape(b, h // kh, kh, w // kw, kw, c)
+    return [blocks[:, :, i, :, j] for i in range(kh) for j in range(kw)]
+
+
+_kept = apart(lambda x: x)
+"""A result in memory, lest each use of it compute it anew."""
 
 
 def _to_depth(x: jax.Array, sh: int, sw: int) -> jax.Array:
