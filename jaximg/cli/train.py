@@ -154,6 +154,7 @@ def _train(options: Options, settings: "Config") -> "Result | None":
             force=options.force,
             workers=settings.workers,
             profile=settings.profile,
+            patience=settings.patience,
             tell=say,
             progress=bar if first else lambda progress: None,
         )

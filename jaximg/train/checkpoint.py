@@ -159,6 +159,12 @@ class Checkpoints:
             self._set_aside(number, why)
         return None
 
+    def drop_after(self, step: int) -> None:
+        """Deletes the checkpoints after a step: the run goes on from there."""
+        for number in self.steps():
+            if number > step:
+                self._manager.delete(number)
+
     def wait(self) -> None:
         """Returns when all that was begun is written."""
         self._manager.wait_until_finished()

@@ -10,7 +10,18 @@ Ramped = float | tuple[float, float]
 """A number, or two: the run begins with the first and comes to the second."""
 RAMPED = ("r1", "r2", "beta2")
 AnyConfig = TypeVar("AnyConfig", bound="Config")
-FREE = ("log_every", "evaluate_every", "sample_every", "save_every", "keep", "parallel", "fsdp", "workers", "profile")
+FREE = (
+    "log_every",
+    "evaluate_every",
+    "sample_every",
+    "save_every",
+    "keep",
+    "parallel",
+    "fsdp",
+    "workers",
+    "profile",
+    "patience",
+)
 """What may differ when a run goes on: it changes where and how often, not what is computed."""
 
 
@@ -65,6 +76,8 @@ class Config:
       fsdp: whether the mesh splits parameters too.
       workers: threads that read pictures which don't fit into memory.
       profile: the number of steps to profile, from the tenth on; 0 for none.
+      patience: how many steps in a row may be not finite before the run goes back to a checkpoint, with other random
+        numbers; 0 stops at the first one.
     """
 
     data: str = "digits"
@@ -82,6 +95,7 @@ class Config:
     fsdp: bool = False
     workers: int = 2
     profile: int = 0
+    patience: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +173,7 @@ class Gan(Config):
     ema_share: float = 0.0
     judge: str = "cnn_digits"
     samples: int = 2000
+    patience: int = 5
     per_class: int = 0
     augment: str = ""
     policy: str = ""

@@ -35,6 +35,7 @@ from jaximg.train.update import (
     keys_of,
     latents,
     named,
+    norm,
 )
 from jaximg.typing import Key, check_choice
 
@@ -99,9 +100,10 @@ def make_gan_step(
 
     Returns:
       The step; its metrics are loss_d, loss_g, margin (mean of D(x) - D(G(z))), sign (how often it is positive), r1, r2
-      and gradient_penalty (unweighted, where on), held_margin, strength and overfitting (where there), grad_norm_d,
-      grad_norm_g, update_norm_d, update_norm_g, ema_distance (of the generator from its average), schedule/NAME,
-      finite. `batch["fresh"]`, if there, are the reals of G's half of the step.
+      and gradient_penalty (unweighted, where on), held_margin, strength and overfitting (where there), spread_real and
+      spread_fake (mean squared distance of two pictures), grad_norm_d, grad_norm_g, update_norm_d, update_norm_g,
+      ema_distance (of the generator from its average), schedule/NAME, finite. `batch["fresh"]`, if there, are the
+      reals of G's half of the step.
 
     Raises:
       ValueError: an unknown loss; at the first step, a penalty on a discriminator with batch statistics.
@@ -133,6 +135,7 @@ def make_gan_step(
         total = value + sum((at(weights[n], step) * p for n, p in penalties.items()), jnp.float32(0.0))
         sign = jnp.mean((on_real > on_fake).astype(jnp.float32))
         penalties |= _held_margin(partial(judge, jax.lax.stop_gradient(params), stats), held, key, batch, on_real)
+        penalties |= _spread("real", real) | _spread("fake", fake)
         return total, (stats, {"loss_d": value, "margin": jnp.mean(on_real - on_fake), "sign": sign} | penalties)
 
     def g_side(params: Tree, stats: Tree, key: Key, batch: Batch, real: jax.Array, params_d: Tree, stats_d: Tree):
@@ -235,12 +238,18 @@ def _moved(schedule: Callable[..., Any], aux: dict[str, jax.Array], metrics: Met
     return jax.tree.map(lambda a, b: jnp.where(metrics["finite"] > 0, a, b), new, aux)
 
 
+def _spread(name: str, image: jax.Array) -> Metrics:
+    """The mean squared distance of neighbouring pictures: small where all look the same."""
+    pairs = image[: image.shape[0] // 2 * 2].reshape(-1, 2, image[0].size)
+    return {f"spread_{name}": jnp.mean(jnp.square(pairs[:, 0] - pairs[:, 1]))} if len(pairs) else {}
+
+
 def _distance(a: Tree, b: Tree) -> jax.Array:
-    return optax.tree.norm(jax.tree.map(jnp.subtract, a, b))
+    return norm(jax.tree.map(jnp.subtract, a, b))
 
 
 def _norms(side: str, grads: Tree, old: Tree, new: Tree) -> Metrics:
-    return {f"grad_norm_{side}": optax.tree.norm(grads), f"update_norm_{side}": _distance(old, new)}
+    return {f"grad_norm_{side}": norm(grads), f"update_norm_{side}": _distance(old, new)}
 
 
 def _behind(state: TrainState) -> Metrics:

@@ -7,27 +7,28 @@ first. A loss that is not finite stops it, by name and step.
 """
 
 import contextlib
-import signal
+import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaximg.train import data as data_
+from jaximg.train.alarm import TRIES, DivergedError, Guard
 from jaximg.train.checkpoint import Checkpoints, Restored
 from jaximg.train.data import Dataset
 from jaximg.train.folder import Folder, RunError
 from jaximg.train.parallel import Placement, Step, placement
-from jaximg.train.state import TrainState
+from jaximg.train.process import Profiler, signals
+from jaximg.train.state import TrainState, other_key
 
 __all__ = ["Every", "NonFiniteError", "Progress", "Result", "RunError", "Task", "fit"]
 
-FIRST_PROFILED = 10
 GRID = 64
 """Pictures on a grid."""
 
@@ -48,6 +49,7 @@ class Task:
       sample: pictures `(N, H, W, C)` in [0, 1] of a fixed randomness; the state as above.
       best: the number by which the best checkpoint is kept; "" for none.
       mode: "max" or "min", whichever is best.
+      alarm: `(step, numbers) -> line`: what is to be said of a line of statistics or an evaluation; mostly nothing, "".
     """
 
     init: Callable[[jax.Array], TrainState]
@@ -56,6 +58,7 @@ class Task:
     sample: Callable[[TrainState], np.ndarray] | None = None
     best: str = ""
     mode: str = "max"
+    alarm: Callable[[int, Mapping[str, float]], str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +127,7 @@ def fit(
     force: bool = False,
     workers: int = 2,
     profile: int = 0,
+    patience: int = 0,
     tell: Callable[[str], None] = print,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Result:
@@ -143,6 +147,8 @@ def fit(
       force: go on although they differ.
       workers: threads that read pictures which are not in memory.
       profile: how many steps to profile, from the tenth on, into `workdir/profile`.
+      patience: how many steps in a row may be not finite (and leave the state alone: `skip_nonfinite`) before the run
+        goes back to a checkpoint, with other random numbers, three times at most; 0 stops at the first one.
       tell: called with a line to print.
       progress: called after each line of statistics.
 
@@ -158,13 +164,13 @@ def fit(
     if workdir is not None:
         told = {"steps": steps, "batch": batch, "seed": seed, "dataset": dataset.digest, **(options or {})}
         folder = Folder(Path(workdir), told, force=force, tell=tell, writes=place.process == 0)
-    run = _Run(task, dataset, place, steps, batch, seed, every or Every(), folder, tell, progress)
+    run = _Run(task, dataset, place, steps, batch, seed, every or Every(), folder, tell, progress, Guard(patience))
     with contextlib.ExitStack() as stack:
         if folder is not None:
             stack.callback(folder.close)
             store = Checkpoints(folder.checkpoints, keep=keep, best=task.best, mode=task.mode, tell=tell)
             run.store = stack.enter_context(store)
-        run.signals = stack.enter_context(_signals())
+        run.signals = stack.enter_context(signals())
         return run.go(workers, profile)
 
 
@@ -182,6 +188,8 @@ class _Run:
     folder: Folder | None
     tell: Callable[[str], None]
     progress: Callable[[Progress], None]
+    guard: Guard
+    alarmed: bool = False
     store: Checkpoints | None = None
     signals: list[int] = field(default_factory=list)
     evaluation: dict[str, float] = field(default_factory=dict)
@@ -192,6 +200,17 @@ class _Run:
         state = self.place.init(self.task.init, jax.random.key(self.seed))
         state, step = self._resume(state)
         compiled = self.place.compile(self.task.make_step)
+        tracer = Profiler(self.folder, step, profile)
+        while True:
+            try:
+                state, step = self._steps(state, step, compiled, workers, tracer)
+                return self._finish(step, state)
+            except DivergedError as error:
+                state, step = self._back(error.step)
+
+    def _steps(
+        self, state: TrainState, step: int, compiled: Step, workers: int, tracer: Profiler
+    ) -> tuple[TrainState, int]:
         batches = data_.batches(
             self.dataset,
             self.batch,
@@ -202,7 +221,6 @@ class _Run:
             workers=workers,
         )
         first, clock, noted = step, time.perf_counter(), step
-        tracer = _Profiler(self.folder, first, profile)
         while step < self.steps and not self._stopped(step):
             tracer.at(step)
             with jax.profiler.StepTraceAnnotation("train", step_num=step):
@@ -215,11 +233,12 @@ class _Run:
                 speed, noted = self.batch * (step - noted) / seconds, step
                 if step % self.every.log == 0 or step == self.steps:
                     self._note(step, {**values, "seconds": seconds, "images_per_second": speed})
+                    self._listen(step, values)
                 self.progress(Progress(step, self.steps, speed, values))
             if self._look(step, state):
                 clock, noted = time.perf_counter(), step
         tracer.stop()
-        return self._finish(step, state)
+        return state, step
 
     # --- beginning and end -------------------------------------------------------------------------------------------
 
@@ -267,13 +286,45 @@ class _Run:
     def _check(self, step: int, metrics: Mapping[str, jax.Array]) -> dict[str, float]:
         """The numbers of a step, once it is sure that all since the last time are numbers."""
         values = {name: float(value) for name, value in jax.device_get(dict(metrics)).items()}
-        for number, finite in self.unchecked:
-            if not float(finite):
-                self._not_finite(number)
-        self.unchecked.clear()
-        return {name: value for name, value in values.items() if name != "finite"}
+        unchecked, self.unchecked = self.unchecked, []
+        for number, finite in unchecked:
+            self.guard.look(number, float(finite))
+        if self.guard.skipped:
+            values["skipped"] = self.guard.skipped
+        return {name: value for name, value in values.items() if name != "finite" and math.isfinite(value)}
 
-    def _not_finite(self, step: int) -> None:
+    def _listen(self, step: int, values: Mapping[str, float]) -> None:
+        """Tells once that something is wrong; the statistics go on saying so."""
+        line = self.task.alarm(step, values) if self.task.alarm is not None else ""
+        if line:
+            self._note(step, {"alarm": 1.0})
+        if line and not self.alarmed:
+            self.tell(f"ALARM at step {step}: {line}")
+        self.alarmed = bool(line)
+
+    def _back(self, step: int) -> tuple[TrainState, int]:
+        """The state of an earlier step, with other random numbers from there on."""
+        self.guard.returns += 1
+        if self.store is not None:
+            self.store.wait()
+        saved = self.store.steps() if self.store is not None else []
+        if not self.guard.patience or not saved or self.store is None or self.guard.returns > TRIES:
+            self._not_finite(step)
+        self.unchecked.clear()
+        before = saved[-min(self.guard.returns, len(saved))]
+        state = self.place.init(self.task.init, jax.random.key(self.seed))
+        found = self.store.restore(self._portable_like(state), step=before)
+        if found is None:
+            self._not_finite(step)
+        self.store.drop_after(before)
+        self.tell(f"not finite up to step {step}: back to step {before}, with other random numbers")
+        if self.folder is not None:
+            self.folder.rewind(before)
+        self._note(before, {"back_from": step})
+        found = replace(found, state=other_key(found.state, self.guard.returns))
+        return self._from_portable(found, state), before
+
+    def _not_finite(self, step: int) -> NoReturn:
         saved: list[int] = []
         if self.store is not None:
             self.store.wait()
@@ -308,6 +359,7 @@ class _Run:
         if evaluate and self.task.evaluate is not None:
             self.evaluation = {name: float(value) for name, value in self.task.evaluate(state).items()}
             self._note(step, self.evaluation)
+            self._listen(step, self.evaluation)
 
     def _note(self, step: int, values: Mapping[str, float]) -> None:
         if self.folder is not None:
@@ -351,49 +403,3 @@ def check_batch(place: Placement, batch: int) -> None:
     devices = len(place.devices)
     if batch % devices:
         raise RunError(f"a batch of {batch} can't be shared by {devices} devices: take a multiple of {devices}")
-
-
-class _Profiler:
-    """Traces some early steps, once they are warm."""
-
-    def __init__(self, folder: Folder | None, first: int, count: int) -> None:
-        self.path = folder.path / "profile" if folder and count else None
-        self.start, self.end = first + FIRST_PROFILED, first + FIRST_PROFILED + count
-        self.on = False
-
-    def at(self, step: int) -> None:
-        if self.path is None:
-            return
-        if step == self.start:
-            jax.profiler.start_trace(str(self.path))
-            self.on = True
-        elif step == self.end:
-            self.stop()
-
-    def stop(self) -> None:
-        if self.on:
-            jax.profiler.stop_trace()
-            self.on = False
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collects SIGTERM and Ctrl-C in place of dying of them; a second Ctrl-C is obeyed at once."""
-    seen: list[int] = []
-    old: dict[int, Any] = {}
-
-    def handler(number: int, frame: object) -> None:
-        if seen and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        seen.append(number)
-
-    try:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            old[number] = signal.signal(number, handler)
-    except ValueError:  # not the main thread: whoever is there has to decide
-        pass
-    try:
-        yield seen
-    finally:
-        for number, before in old.items():
-            signal.signal(number, before)

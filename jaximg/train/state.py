@@ -166,6 +166,14 @@ def unpack(tree: Tree, like: Tree) -> Tree:
     return jax.tree.map(one, tree, like)
 
 
+def other_key(state: TrainState, number: int) -> TrainState:
+    """The state with another run of random numbers; its key typed, or as the bits that `pack` makes of it."""
+    if is_key(state.key):
+        return state.replace(key=jax.random.fold_in(state.key, number))
+    key = jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(state.key)), number)
+    return state.replace(key=jax.random.key_data(key))
+
+
 def is_key(x: Any) -> bool:
     """Whether a leaf holds typed keys."""
     return hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jax.dtypes.prng_key)

@@ -8,8 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaximg.evaluate import GeneratorReport, accuracy, channel_classes, judge_generator, mode_statistics
+from jaximg.evaluate import (
+    GeneratorReport,
+    accuracy,
+    channel_classes,
+    density_coverage,
+    judge_generator,
+    mode_statistics,
+)
 from jaximg.train import data, little, restoration
+from jaximg.train.alarm import Collapse
 from jaximg.train.config import Classifier, Config, Gan, Optimizer, Restoration
 from jaximg.train.data import Dataset
 from jaximg.train.folder import RunError
@@ -22,6 +30,8 @@ from jaximg.train.trained import Trained, build, load
 from jaximg.typing import Key
 
 Shape = tuple[int, int, int]
+COVERED = 2000
+"""Stacked pictures whose coverage is measured."""
 MEASURED = ("frechet", "kid", "precision", "recall", "density", "coverage", "kl", "memorisation")
 """Figures of a generator that stats.jsonl has, beside those of real pictures."""
 
@@ -190,6 +200,7 @@ def _classifier(
             axis_name=axis_name,
             augment=augment,
             ema=settings.ema or None,
+            skip_nonfinite=settings.patience > 0,
             accumulate=settings.optimizer.accumulate,
         )
 
@@ -249,6 +260,7 @@ def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Data
             loss=settings.loss,
             pack=settings.pack,
             axis_name=axis_name,
+            skip_nonfinite=settings.patience > 0,
             told={name: rate for name, rate in {**rates, **_paces(settings)}.items() if callable(rate)},
             **rates,
             **little.step_options(settings, sets[0] if sets else None),
@@ -265,14 +277,38 @@ def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Data
         fake = trained(settings, state, shape, classes, name="").samples(range(settings.samples))
         if settings.stack > 1:
             found = mode_statistics(channel_classes(judge.judge, fake), classes=len(judge.classes))
-            return {"samples/modes": found.found, "samples/mode_kl": found.kl}
+            return {"samples/modes": found.found, "samples/mode_kl": found.kl, **stacked_coverage(judge, fake, sets)}
         report = judged(judge, fake, sets, settings.samples)
         names = [both for name in MEASURED for both in (name, f"{name}_real")]
         measured = {f"samples/{name}": getattr(report, name) for name in names}
         return {**measured, "samples/rarest_class": min(report.shares)}
 
     best = "samples/mode_kl" if settings.stack > 1 else "samples/frechet"
-    return Task(init, make_step, evaluate if judge else None, sample, best=best, mode="min")
+    return Task(
+        init, make_step, evaluate if judge else None, sample, best, "min", Collapse(settings.ramp * settings.steps)
+    )
+
+
+def stacked_coverage(judge: Trained, fake: np.ndarray, sets: tuple[Dataset, Dataset]) -> dict[str, float]:
+    """Coverage of stacked training pictures by samples, and by as many stacked test pictures.
+
+    Args:
+      judge: a classifier of grey pictures; its features of all channels are taken together.
+      fake: samples.
+      sets: training and test pictures, stacked.
+
+    Returns:
+      samples/coverage and samples/coverage_real.
+    """
+    count = min(COVERED, len(fake), *map(len, sets))
+
+    def features(images: np.ndarray) -> np.ndarray:
+        grey = np.moveaxis(images, -1, 1).reshape(-1, *images.shape[1:3], 1)
+        return judge.judge(grey)[0].reshape(len(images), -1)
+
+    samples, train, test = (features(x) for x in (fake[:count], *(part.float_images(0, count) for part in sets)))
+    found, real = (density_coverage(train, x)[1] for x in (samples, test))
+    return {"samples/coverage": found, "samples/coverage_real": real}
 
 
 def _rates(settings: Gan) -> dict[str, Any]:
