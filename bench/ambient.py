@@ -1,7 +1,7 @@
 """Clean samples from damaged data: `python -m bench.ambient --data DIR [--quick] [--arm plain,ambient] [--grid FILE]`.
 
-The config `ambient_digits` (noise of sigma 0.25 on [0, 1], holes over 30 %), and the same networks as a plain GAN on the
-same damaged digits. The Frechet distance of their samples to clean test digits, in the features of the shipped
+The config `ambient_digits` (noise of sigma 0.25 on [0, 1], holes over 30 %), and the same networks as a plain GAN on
+the same damaged digits. The Frechet distance of their samples to clean test digits, in the features of the shipped
 classifier, at equal budget; the last moment of both counts. Without `--data` the digits are the 5,000 of an installed
 package. `--quick` trains a few steps, to see that all works.
 """

@@ -17,7 +17,7 @@ from jaximg.typing import Image, Key, Mask, check_image, check_mask
 
 Generate = Callable[[jax.Array], jax.Array]
 
-CANDIDATES = 2000
+CANDIDATES = 10_000
 """Samples that a search begins among."""
 RATE = (0.1, 0.02)
 """Adam's step, at first and at last, in standard deviations of z."""
@@ -44,8 +44,8 @@ def invert(
     generate: Generate,
     *,
     latent: int,
-    starts: int = 4,
-    steps: int = 100,
+    starts: int = 8,
+    steps: int = 50,
     sigma: float = 0.1,
 ) -> Inversion:
     """Finds what a generator would make a picture from, as far as it is known.
@@ -82,14 +82,14 @@ def invert(
       Bora et al., Compressed sensing using generative models, ICML 2017, equation 3; Yeh et al., Semantic image
       inpainting with deep generative models, CVPR 2017.
     """
-    image = check_image(image)
-    if image.ndim != 4:
-        raise ValueError(f"an image of shape {image.shape}: a batch of pictures (B, H, W, C) is wanted")
-    return _invert(key, image, _known(mask, image), jnp.float32(sigma), generate, latent, starts, steps)
+    image = _batch(image)
+    z, made, cost, squares = _ends(key, image, _known(mask, image), jnp.float32(sigma), generate, latent, starts, steps)
+    best = jnp.argmin(cost, 1)
+    return Inversion(*(x[jnp.arange(len(best)), best] for x in (z, made, jnp.sqrt(squares))))
 
 
 @partial(jax.jit, static_argnames=("generate", "latent", "starts", "steps"))
-def _invert(
+def _ends(
     key: Key,
     image: jax.Array,
     known: jax.Array,
@@ -98,30 +98,30 @@ def _invert(
     latent: int,
     starts: int,
     steps: int,
-) -> Inversion:
+) -> tuple[jax.Array, ...]:
+    """Of each picture all ends: z, the picture made, its cost, and the mean squared difference at known pixels."""
     image = jnp.where(known, image, jnp.zeros_like(image))
     weight = known.astype(image.dtype)
     z = _starts(key, image, weight, generate, latent, starts)
     target, mask = (jnp.repeat(x, starts, 0) for x in (image, weight))
 
-    def cost(z: jax.Array) -> jax.Array:
-        misfit = jnp.sum(jnp.square(mask * (generate(z) - target)), (1, 2, 3))
-        return misfit + sigma**2 * jnp.sum(jnp.square(z), 1)
+    def cost(z: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+        made = generate(z)
+        misfit = jnp.sum(jnp.square(mask * (made - target)), (1, 2, 3))
+        return misfit + sigma**2 * jnp.sum(jnp.square(z), 1), (made, misfit)
 
     tx = optax.adam(optax.cosine_decay_schedule(RATE[0], steps, alpha=RATE[1] / RATE[0]))
 
     def descend(carry: tuple, _: None) -> tuple[tuple, None]:
         z, state = carry
-        updates, state = tx.update(jax.grad(lambda z: jnp.sum(cost(z)))(z), state)
+        updates, state = tx.update(jax.grad(lambda z: jnp.sum(cost(z)[0]))(z), state)
         return (optax.apply_updates(z, updates), state), None
 
     (z, _), _ = jax.lax.scan(descend, (z, tx.init(z)), None, length=steps)
-    best = jnp.argmin(cost(z).reshape(-1, starts), 1)
-    z = jnp.take_along_axis(z.reshape(-1, starts, latent), best[:, None, None], 1)[:, 0]
-    made = generate(z)
-    squares = jnp.sum(jnp.square(weight * (made - image)), (1, 2, 3))
-    count = jnp.maximum(jnp.sum(weight, (1, 2, 3)) * (image.shape[-1] // weight.shape[-1]), 1)
-    return Inversion(z, made, jnp.sqrt(squares / count))
+    total, (made, misfit) = cost(z)
+    count = jnp.maximum(jnp.sum(mask, (1, 2, 3)) * (image.shape[-1] // mask.shape[-1]), 1)
+    ends = (z, made, total, misfit / count)
+    return tuple(x.reshape(len(image), starts, *x.shape[1:]) for x in ends)
 
 
 def _starts(key: Key, image: jax.Array, weight: jax.Array, generate: Generate, latent: int, starts: int) -> jax.Array:
@@ -136,9 +136,23 @@ def _starts(key: Key, image: jax.Array, weight: jax.Array, generate: Generate, l
 
 
 def fill_by_prior(
-    key: Key, image: Image, mask: Mask, generate: Generate, *, latent: int, seamless: bool = True, **options: float
+    key: Key,
+    image: Image,
+    mask: Mask,
+    generate: Generate,
+    *,
+    latent: int,
+    starts: int = 8,
+    steps: int = 50,
+    sigma: float = 0.6,
+    spread: float = 1.0,
+    seamless: bool = True,
 ) -> jax.Array:
     """Fills unknown pixels with what a generator puts there; known pixels come back as they are.
+
+        sum_i w_i generate(z_i),    w_i ~ exp(-cost(z_i) / (2 spread^2)),    z_i the ends of `invert`'s searches
+
+    What several good ends agree on is surer than what the best of them says.
 
     Args:
       key: of `jax.random.key`; decides where the search starts.
@@ -146,8 +160,11 @@ def fill_by_prior(
       mask: `(B, H, W, 1)`, 1 where the pixel is KNOWN; another rank or batch broadcasts.
       generate: as `invert` takes it.
       latent: how many numbers it takes.
+      starts: for each picture.
+      steps: of Adam, from each start.
+      sigma: as `invert` takes it.
+      spread: how much worse than the best an end may be to count; towards 0 the best counts alone.
       seamless: continue the difference to the known pixels smoothly into the holes, so that no edge is seen.
-      **options: of `invert`.
 
     Returns:
       `(B, H, W, C)`.
@@ -164,14 +181,22 @@ def fill_by_prior(
       >>> bool(jnp.allclose(out, 0.5, atol=0.01))
       True
     """
-    image = check_image(image)
-    found = invert(key, image, mask, generate, latent=latent, **options)  # pyright: ignore[reportArgumentType]
+    image = _batch(image)
     known = _known(mask, image)
-    made = found.image.astype(image.dtype)
+    _, made, cost, _ = _ends(key, image, known, jnp.float32(sigma), generate, latent, starts, steps)
+    weights = jax.nn.softmax(-cost / (2 * max(spread, 1e-3) ** 2), 1)
+    mean = jnp.einsum("bs,bshwc->bhwc", weights, made).astype(image.dtype)
     if seamless:
-        rest = jnp.where(known, image - made, jnp.zeros_like(image))
-        made = made + ops.inpaint_harmonic(rest, known.astype(image.dtype))
-    return jnp.where(known, image, jnp.clip(made, 0, 1))
+        rest = jnp.where(known, image - mean, jnp.zeros_like(image))
+        mean = mean + ops.inpaint_harmonic(rest, known.astype(image.dtype))
+    return jnp.where(known, image, jnp.clip(mean, 0, 1))
+
+
+def _batch(image: Image) -> jax.Array:
+    image = check_image(image)
+    if image.ndim != 4:
+        raise ValueError(f"an image of shape {image.shape}: a batch of pictures (B, H, W, C) is wanted")
+    return image
 
 
 def _known(mask: Mask, image: jax.Array) -> jax.Array:

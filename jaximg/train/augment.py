@@ -184,8 +184,9 @@ def adaptive(*, target: float, per_step: float, most: float) -> Callable[[Aux, A
     def move(aux: Aux, metrics: Aux) -> Aux:
         fresh = {"held_gap": metrics["held_margin"], "fake_gap": metrics["margin"]}
         gaps = {name: MEMORY * aux[name] + (1 - MEMORY) * value for name, value in fresh.items()}
-        ratio = gaps["held_gap"] / jnp.maximum(gaps["fake_gap"], 1e-6)
+        apart = gaps["fake_gap"] > 1e-3  # a discriminator that can't tell has learned nothing by heart
+        ratio = jnp.where(apart, gaps["held_gap"] / jnp.where(apart, gaps["fake_gap"], 1.0), 0.0)
         strength = jnp.clip(aux["strength"] + per_step * jnp.sign(ratio - target), 0.0, most)
-        return aux | gaps | {"overfitting": jnp.clip(ratio, -9.0, 9.0), "strength": strength}
+        return aux | gaps | {"overfitting": ratio, "strength": strength}
 
     return move
