@@ -9,10 +9,12 @@ from itertools import product
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaximg import ops
 from jaximg.correct.fill import halve
+from jaximg.typing import Border
 
 SMALL = 256
 """The side of the square in which pictures are compared as wholes."""
@@ -22,7 +24,7 @@ COARSE = 128
 """And in which turns and scales are tried."""
 TURNS = tuple(range(-20, 21, 4))
 SCALES = (0.8, 0.9, 1.0, 1.1, 1.25)
-BEST = 4
+BEST = 6
 """So many starts are refined."""
 DETAIL = 8
 """Pictures are compared by what varies within so many pixels: light and shade alone make no two pictures the same."""
@@ -59,14 +61,14 @@ def align(image: np.ndarray, known: np.ndarray, reference: np.ndarray) -> Alignm
       >>> (found.matrix.round(0) + 0.0).tolist(), found.agreement > 0.9
       ([[1.0, 0.0, 0.0], [0.0, 1.0, 5.0], [0.0, 0.0, 1.0]], True)
     """
-    whole, clear, other = _square(_grey(image, known)), _square(known[..., None]) > 0.99, _square(_grey(reference))
-    clear = clear[..., 0]
+    share = _square(known[..., None])
+    whole, clear = _bridged(_square(_grey(image) * known[..., None]) / np.maximum(share, 1e-3), share > 0.25)
+    other = _square(_grey(reference))
     into, out = _to_square(image.shape), _to_square(reference.shape)
     starts = np.stack([into @ np.linalg.inv(start) @ np.linalg.inv(out) for start in _starts(image, reference)])
     found = [Alignment(np.eye(3), -1.0)]
-    shifted, response = _shifts(_coarse(whole), _coarse(other), starts.astype(np.float32))
-    for k in np.argsort(-np.asarray(response))[:BEST]:
-        matrix = np.asarray(_refine(whole, clear, other, shifted[k]), np.float64)
+    for start in _promising(whole, other, starts.astype(np.float32)):
+        matrix = np.asarray(_refine(whole, clear, other, start), np.float64)
         if np.isfinite(matrix).all() and abs(np.linalg.det(matrix)) > 1e-3:
             back = np.linalg.inv(matrix)
             found.append(Alignment(back, _agreement(whole, clear, other, back)))
@@ -86,12 +88,23 @@ def _starts(image: np.ndarray, reference: np.ndarray) -> Iterator[np.ndarray]:
         yield np.block([[linear, middle[:, None]], [np.zeros((1, 2)), np.ones((1, 1))]])
 
 
-def _grey(image: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
-    """`(H, W, 1)`; what is unknown is as bright as the mean."""
-    grey = image.mean(-1, keepdims=True)
-    if known is None or not known.any():
-        return grey
-    return np.where(known[..., None], grey, grey[known].mean())
+def _grey(image: np.ndarray) -> np.ndarray:
+    return image.mean(-1, keepdims=True)
+
+
+def _bridged(grey: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The picture with what is unknown as bright as what is around, and where it is known, over thin gaps too."""
+    value, near = _bridge(np.where(known, grey, 0).astype(np.float32), known.astype(np.float32))
+    return np.asarray(value), np.asarray(near)[..., 0]
+
+
+@jax.jit
+def _bridge(grey: jax.Array, known: jax.Array) -> tuple[jax.Array, jax.Array]:
+    value = jnp.full_like(grey, grey.sum() / known.sum().clip(1))
+    for sigma in (16.0, 4.0, 2.0):
+        share = ops.gaussian_blur(known, sigma)
+        value = jnp.where(share > 0.02, ops.gaussian_blur(grey, sigma) / share.clip(0.02), value)
+    return jnp.where(known > 0.5, grey, value), (known > 0.5) | (share > 0.5)
 
 
 def _square(image: np.ndarray) -> np.ndarray:
@@ -109,6 +122,16 @@ def _to_square(shape: tuple[int, ...]) -> np.ndarray:
     return np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]])
 
 
+def _promising(image: np.ndarray, reference: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """The best of the starts, and of the same shifted as the phases say: by phases, and by plain correlation."""
+    small = _coarse(image), _coarse(reference)
+    shifted, response = (np.asarray(v) for v in _shifts(*small, starts))
+    every = np.concatenate([shifted, starts])
+    likeness = np.asarray(_likeness(*small, every))
+    chosen = [*np.argsort(-response)[: BEST // 2], *np.argsort(-likeness)[: BEST - BEST // 2]]
+    return every[np.unique(chosen)]
+
+
 def _coarse(square: np.ndarray) -> np.ndarray:
     for _ in range(int(np.log2(SMALL // COARSE))):
         square = halve(square)
@@ -118,17 +141,32 @@ def _coarse(square: np.ndarray) -> np.ndarray:
 @jax.jit
 def _shifts(image: jax.Array, reference: jax.Array, starts: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The starts, from the reference to the picture, each shifted as the phases say, and the phases' response."""
-    times = SMALL // COARSE
-    finer = np.array([[times, 0, (times - 1) / 2], [0, times, (times - 1) / 2], [0, 0, 1]], np.float32)
-    coarser = np.linalg.inv(finer).astype(np.float32)
 
     def one(start: jax.Array) -> tuple[jax.Array, jax.Array]:
-        small = coarser @ start @ finer
-        laid = ops.warp_perspective(reference, small, shape=(COARSE, COARSE), border="edge")
-        found = ops.phase_correlation(laid, image, window="hann")
-        return start.at[:2].add(times * found.shift[:, None] * start[2:3]), found.response
+        found = ops.phase_correlation(_laid_small(reference, start), image, window="hann")
+        return start.at[:2].add(SMALL // COARSE * found.shift[:, None] * start[2:3]), found.response
 
     return jax.lax.map(one, starts)
+
+
+@jax.jit
+def _likeness(image: jax.Array, reference: jax.Array, starts: jax.Array) -> jax.Array:
+    """The correlation of a picture and a reference laid onto it, for each start, as far as they overlap."""
+
+    def one(start: jax.Array) -> jax.Array:
+        weight = _laid_small(jnp.ones_like(reference), start, "constant")
+        weight = weight / weight.sum().clip(1)
+        a, b = (x - (x * weight).sum() for x in (image, _laid_small(reference, start)))
+        return (weight * a * b).sum() / jnp.sqrt((weight * a * a).sum() * (weight * b * b).sum()).clip(1e-9)
+
+    return jax.lax.map(one, starts)
+
+
+def _laid_small(reference: jax.Array, start: jax.Array, border: Border = "edge") -> jax.Array:
+    times = SMALL // COARSE
+    finer = np.array([[times, 0, (times - 1) / 2], [0, times, (times - 1) / 2], [0, 0, 1]], np.float32)
+    small = np.linalg.inv(finer).astype(np.float32) @ start @ finer
+    return ops.warp_perspective(reference, small, shape=(COARSE, COARSE), border=border)
 
 
 @jax.jit
@@ -238,8 +276,8 @@ def align_nearby(image: np.ndarray, known: np.ndarray, laid: np.ndarray) -> np.n
       `(3, 3)`, maps places (x, y) of the picture to those of the reference laid onto it; the identity where that agrees
       better.
     """
-    grey = _grey(image, known), _grey(laid)
-    matrix = np.asarray(_refine_nearby(grey[0], known, grey[1]), np.float64)
+    grey = _grey(image), _grey(laid)
+    matrix = np.asarray(_refine_nearby(*_bridged(grey[0], known[..., None]), grey[1]), np.float64)
     matrix = np.vstack([matrix, [[0, 0, 1]]])
     if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 0.5:
         return np.eye(3)
