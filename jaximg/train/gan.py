@@ -35,7 +35,6 @@ from jaximg.train.update import (
     keys_of,
     latents,
     named,
-    norm,
 )
 from jaximg.typing import Key, check_choice
 
