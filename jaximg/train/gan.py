@@ -244,11 +244,11 @@ def _spread(name: str, image: jax.Array) -> Metrics:
 
 
 def _distance(a: Tree, b: Tree) -> jax.Array:
-    return norm(jax.tree.map(jnp.subtract, a, b))
+    return optax.tree.norm(jax.tree.map(jnp.subtract, a, b))
 
 
 def _norms(side: str, grads: Tree, old: Tree, new: Tree) -> Metrics:
-    return {f"grad_norm_{side}": norm(grads), f"update_norm_{side}": _distance(old, new)}
+    return {f"grad_norm_{side}": optax.tree.norm(grads), f"update_norm_{side}": _distance(old, new)}
 
 
 def _behind(state: TrainState) -> Metrics:
