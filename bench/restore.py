@@ -18,7 +18,7 @@ import numpy as np
 from bench.table import Row, at_least, at_most, emit, parser
 from jaximg import degrade, io, report
 from jaximg.correct import Report, correct, diagnose, network
-from jaximg.correct.fill import fill
+from jaximg.correct.fill import fill_smoothly
 
 SLOW = 2
 """So many pictures are given to BM3D, which takes a minute for each."""
@@ -181,7 +181,7 @@ def filling(sets: Sets) -> Iterator[Row]:
             damaged, mask = holes(clean, kind, seed)
             missing = mask < 0.5
             ours.append(psnr(correct(damaged, mask=mask, only="inpaint"), clean))
-            smooth.append(psnr(fill(damaged, missing), clean))
+            smooth.append(psnr(fill_smoothly(damaged, missing), clean))
             bits = np.round(255 * np.clip(damaged, 0, 1)).astype(np.uint8)
             filled = cv2.inpaint(np.squeeze(bits), missing[..., 0].astype(np.uint8), 3, cv2.INPAINT_TELEA)
             telea.append(psnr(filled.reshape(clean.shape) / np.float32(255), clean))
