@@ -1,4 +1,4 @@
-"""One photograph, four damages, four repairs.
+"""One photograph, six damages, six repairs.
 
     jaximg demo
     jaximg demo --config configs/demo.py -o elsewhere
@@ -21,5 +21,7 @@ config = Demo(
         Damage("JPEG", "Saved as a JPEG of quality 10.", lambda key, image: degrade.jpeg_real(image, 10)),
         Damage("Scratches", "Twelve curved scratches.", partial(degrade.scratches, count=12)),
         Damage("Missing regions", "A tenth of the picture lost.", partial(degrade.holes, count=8, value=1.0)),
+        Damage("Torn in two", "Torn in two; the smaller part was moved and turned.", degrade.tear),
+        Damage("Four pieces", "Torn in four pieces, scattered and turned.", degrade.tear_pieces, pieces=True),
     ),
 )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """Find what is wrong with pictures and repair it: noise, JPEG blocks, scratches, missing regions.
+    """Find what is wrong with pictures and repair it: noise, JPEG blocks, scratches, tears, missing regions.
 
     Format, bit depth, transparency, colour profile and metadata stay as they are.
 
@@ -32,6 +32,7 @@ class Options:
       prior: fill in what this generator would put there, the folder of a run or a name, and do nothing else.
       reference: another picture of the same thing, another scan or frame, to fill in from.
       only: do these repairs alone, with commas between them: denoise,inpaint
+      pieces: the pictures show scattered pieces of one on a plain ground: put them together.
       strength: 0 leaves the picture as it is, 1 corrects in full.
       compare: write before and after side by side too, as OUT-compare.png.
       report: print what was found and what was done.
@@ -46,6 +47,7 @@ class Options:
     prior: Annotated[str | None, arg(metavar="RUN", help_behavior_hint="")] = None
     reference: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
     only: Annotated[str, arg(metavar="NAMES", help_behavior_hint="")] = ""
+    pieces: Flag = False
     strength: Annotated[float, arg(metavar="0..1")] = 1.0
     compare: Flag = False
     report: Flag = False
@@ -101,12 +103,14 @@ def _worker(options: Options) -> Callable[[paths.Job], str]:
             report, steps = correct.Report(), (correct.Step("prior", f"{int((known < 0.5).sum())} pixels to fill in"),)
             pixels = mix(before.pixels, fill(before, known, job.source.path), options.strength)
         else:
-            report = correct.diagnose(before)
+            report = correct.diagnose(before, mask=known, pieces=options.pieces)
             steps = correct.plan(report, mask=known, only=only)
             pixels = correct.correct(
                 before.pixels, mask=known, report=report, strength=options.strength, only=only, reference=other
             )
         after = before.replace(pixels=np.asarray(pixels))
+        if pixels.shape[:2] != before.pixels.shape[:2]:  # put together of pieces
+            after = after.replace(alpha=None)
         job.target.parent.mkdir(parents=True, exist_ok=True)
         io.write(job.target, after, overwrite=options.overwrite)
         if options.compare:
@@ -150,9 +154,14 @@ def _names(text: str, allowed: Sequence[str]) -> tuple[str, ...] | None:
 
 
 def _compared(before: "Picture", after: "Picture") -> "Picture":
+    import numpy as np
+
     from jaximg import report
 
     pair = [report.on_white(picture.pixels, picture.alpha) for picture in (before, after)]
+    size = [max(picture.shape[axis] for picture in pair) for axis in (0, 1)]
+    more = [[(0, n - picture.shape[axis]) for axis, n in enumerate(size)] + [(0, 0)] for picture in pair]
+    pair = [np.pad(picture, m, constant_values=1.0) for picture, m in zip(pair, more, strict=True)]
     return before.replace(pixels=report.grid(pair, columns=2), alpha=None, bits=8)
 
 

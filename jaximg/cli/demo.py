@@ -1,4 +1,4 @@
-"""`jaximg demo`: damage a photograph in four ways, correct each, show the difference."""
+"""`jaximg demo`: damage a photograph in several ways, correct each, show the difference."""
 
 import importlib.util
 import time
@@ -23,7 +23,7 @@ HEAD = ("damage", "PSNR before", "after", "SSIM before", "after", "seconds", "re
 
 @dataclass(frozen=True)
 class Options:
-    """Damage a photograph in four ways, correct each, and show the difference.
+    """Damage a photograph in several ways, correct each, and show the difference.
 
     Writes index.html with before and after, and the PNG files beside it.
 
@@ -43,14 +43,17 @@ class Damage:
     Attributes:
       name: the heading.
       text: what has been done to the photograph.
-      spoil: `spoil(key, image)`: the spoilt image, or that and a mask, 1 where the pixel is known.
+      spoil: `spoil(key, image)`: the spoilt image, or that and a mask, 1 where the pixel is known; or a torn picture,
+        `degrade.tear`'s.
       masked: whether the correction is given the mask; otherwise it has to find the damage.
+      pieces: whether the correction is told that it sees scattered pieces.
     """
 
     name: str
     text: str
     spoil: "Callable[[jax.Array, np.ndarray], Any]"
     masked: bool = False
+    pieces: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def main(argv: Sequence[str]) -> int:
     options = parse(Options, argv, prog="jaximg demo")
     claim(options.output)
     config = configs.load(options.config, Demo)
-    with show.waiting("damaging and correcting a photograph four times"):
+    with show.waiting(f"damaging and correcting a photograph {len(config.damages)} times"):
         photograph, outcomes = run(config)
     write(options.output, config, photograph, outcomes)
     show.table(HEAD, [outcome.cells for outcome in outcomes])
@@ -161,20 +164,46 @@ def find(name: str) -> Path:
 
 
 def _one(damage: Damage, key: "jax.Array", photograph: "np.ndarray") -> Outcome:
+    import numpy as np
+
     from jaximg import correct
+    from jaximg.degrade.tear import Torn
 
     start = time.perf_counter()
     spoilt = damage.spoil(key, photograph)
-    spoilt, mask = spoilt if isinstance(spoilt, tuple) else (spoilt, None)
+    torn = isinstance(spoilt, Torn)
+    spoilt_at = spoilt.matrices[0] if torn else None
+    spoilt, mask = spoilt[:2] if isinstance(spoilt, tuple) else (spoilt, None)
     mask = mask if damage.masked else None
     damaged = _in_8_bits(spoilt)
-    report = correct.diagnose(damaged)
+    report = correct.diagnose(damaged, mask=mask, pieces=damage.pieces)
     steps = correct.plan(report, mask=mask)
     corrected = _in_8_bits(correct.correct(damaged, mask=mask, report=report))
     seconds = time.perf_counter() - start
     done = tuple(f"{step.name}: {step.why}" for step in steps)
-    psnr, ssim = _scores(photograph, damaged, corrected)
+    seen = damaged, corrected
+    if torn:
+        left, top = np.rint(np.asarray(spoilt_at)[:, 2]).astype(int)
+        seen = (
+            _cut(damaged, top, left, photograph),
+            _cut(corrected, top - report.tear.box[0], left - report.tear.box[1], photograph),
+        )
+        corrected = _cut(corrected, -report.tear.box[0], -report.tear.box[1], damaged, beyond=1.0)
+    psnr, ssim = _scores(photograph, *seen)
     return Outcome(damage, damaged, corrected, psnr, ssim, done, seconds)
+
+
+def _cut(image: "np.ndarray", top: int, left: int, like: "np.ndarray", beyond: float | None = None) -> "np.ndarray":
+    """A box as large as another picture, which may leave this one: into its border's colours, or one."""
+    import numpy as np
+
+    places = [np.arange(n) + first for n, first in zip(like.shape[:2], (top, left), strict=True)]
+    rows, columns = (np.clip(p, 0, n - 1) for p, n in zip(places, image.shape[:2], strict=True))
+    out = image[np.ix_(rows, columns)]
+    if beyond is not None:
+        out[rows != places[0]] = beyond
+        out[:, columns != places[1]] = beyond
+    return out
 
 
 def _in_8_bits(pixels: Any) -> "np.ndarray":

@@ -10,7 +10,8 @@ from jaximg.correct.jpeg import find_jpeg
 from jaximg.correct.missing import find_missing
 from jaximg.correct.noise import find_noise
 from jaximg.correct.scratches import find_scratches
-from jaximg.typing import Image, check_image
+from jaximg.correct.tears import Bands, Tear, find_bands, find_tear, mend, put_back
+from jaximg.typing import Image, Mask, check_image, check_mask
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,9 @@ class Report:
       missing_confidence: how sure.
       impulses: `(H, W, C)` bool: salt and pepper.
       impulses_confidence: how sure.
+      tear: the pieces of a torn picture and where they belong. All other findings, and their masks, are then those of
+        the picture put together.
+      bands: bands of rows that have been moved sideways; the other findings are those of the picture put right.
 
     Example:
       >>> Report(noise_sigma=0.1, noise_confidence=1.0).noise_sigma
@@ -51,6 +55,8 @@ class Report:
     missing_confidence: float = 0.0
     impulses: np.ndarray = field(default_factory=lambda: np.zeros((1, 1, 1), bool), repr=False)
     impulses_confidence: float = 0.0
+    tear: Tear = field(default_factory=Tear, repr=False)
+    bands: Bands = field(default_factory=Bands, repr=False)
 
     def __str__(self) -> str:
         """One line a kind of damage."""
@@ -62,6 +68,10 @@ class Report:
             ("missing", _area(self.missing), self.missing_confidence),
             ("impulses", _area(self.impulses), self.impulses_confidence),
         ]
+        if self.tear.confidence:
+            rows.insert(0, ("tear", f"{self.tear.count} pieces", self.tear.confidence))
+        if self.bands.confidence:
+            rows.insert(0, ("bands", f"{int((self.bands.shifts != 0).sum())} rows", self.bands.confidence))
         return "\n".join(f"{name:<10} {found:<24} confidence {sure:.2f}" for name, found, sure in rows)
 
 
@@ -72,14 +82,17 @@ def _area(mask: np.ndarray) -> str:
     return f"{int(mask.sum())} pixels, {share:.2g} %" if mask.shape[-1] == 1 else f"{share:.2g} % of the values"
 
 
-def diagnose(image: Image | io.Picture) -> Report:
-    """Looks for noise, JPEG compression, scratches, missing regions, and salt and pepper.
+def diagnose(image: Image | io.Picture, *, mask: Mask | None = None, pieces: bool = False) -> Report:
+    """Looks for tears, noise, JPEG compression, scratches, missing regions, and salt and pepper.
 
     Works on the host. In doubt it finds nothing: a clean picture made worse is the one mistake that nobody forgives.
 
     Args:
       image: `(H, W, 1 or 3)` floating point, nominally [0, 1]; or a picture that `jaximg.io.read` has read, whose
         transparency and JPEG tables say more than its pixels do.
+      mask: `(H, W)` or `(H, W, 1)`, 1 where the pixel is KNOWN; where the others part the picture, they are taken for a
+        tear if its parts fit once they are moved. Nothing else is made of it.
+      pieces: whether the picture shows scattered pieces of one on a plain ground.
 
     Returns:
       The report; print it.
@@ -94,15 +107,20 @@ def diagnose(image: Image | io.Picture) -> Report:
       noise      sigma 25.7 of 255        confidence 1.00
     """
     picture = image if isinstance(image, io.Picture) else io.Picture(pixels=check_pixels(image))
-    pixels = check_pixels(picture.pixels)
-    missing = find_missing(pixels, picture.alpha)
+    pixels, alpha = check_pixels(picture.pixels), picture.alpha
+    tear, bands = _displaced(pixels, alpha, mask, pieces)
+    if tear.confidence:
+        pixels, alpha = mend(pixels, tear)[0], None
+    elif bands.confidence:
+        pixels = put_back(pixels, bands.shifts)[0]
+    missing = find_missing(pixels, alpha)
     hole = missing.mask[..., 0]
     pixels = np.where(missing.mask & ~np.isfinite(pixels), np.float32(0.5), pixels)
     impulses = find_impulses(pixels)
     scratches = find_scratches(pixels) if impulses.confidence == 0 else None
     known = ~(hole | impulses.mask.any(-1) | (scratches.mask[..., 0] if scratches else False))
     noise = find_noise(pixels, known)
-    tables = picture.jpeg_tables if picture.orientation == 1 else ()
+    tables = picture.jpeg_tables if picture.orientation == 1 and not tear.confidence else ()
     jpeg = find_jpeg(pixels, tables)
     nothing = np.zeros((*pixels.shape[:2], 1), bool)
     return Report(
@@ -118,7 +136,20 @@ def diagnose(image: Image | io.Picture) -> Report:
         missing_confidence=missing.confidence,
         impulses=impulses.mask,
         impulses_confidence=impulses.confidence,
+        tear=tear,
+        bands=bands,
     )
+
+
+def _displaced(pixels: np.ndarray, alpha: np.ndarray | None, mask: Mask | None, pieces: bool) -> tuple[Tear, Bands]:
+    """What lies out of place: the pieces of a torn picture, or bands of its rows."""
+    lost = None
+    if mask is not None:
+        lost = np.asarray(check_mask(mask, np.broadcast_to(np.float32(0), pixels.shape)))[..., 0] <= 0.5  # pyright: ignore
+    elif alpha is not None and (alpha <= 0).any():
+        lost = alpha[..., 0] <= 0
+    tear = find_tear(np.where(lost[..., None], 0, pixels) if lost is not None else pixels, lost=lost, pieces=pieces)
+    return tear, Bands() if tear.confidence else find_bands(pixels)
 
 
 def check_pixels(image: Image) -> np.ndarray:

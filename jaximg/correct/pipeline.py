@@ -13,6 +13,8 @@ from jaximg.typing import Image, Mask, check_choice, check_mask
 Repair = Callable[[np.ndarray, Report, float], np.ndarray]
 
 REPAIRS: dict[str, Repair] = {
+    "tear": repair.put_together,
+    "bands": repair.put_rows_back,
     "impulses": repair.fill_impulses,
     "inpaint": repair.fill_missing,
     "scratches": repair.fill_scratches,
@@ -21,6 +23,9 @@ REPAIRS: dict[str, Repair] = {
 }
 STEPS = tuple(REPAIRS)
 """The names of all repairs, in the order in which they are made."""
+
+MOVING = ("tear", "bands")
+"""Repairs that put pixels elsewhere; the others are of what comes out of them."""
 
 FILLING = ("inpaint", "scratches")
 """Repairs that a reference helps."""
@@ -76,6 +81,7 @@ def correct(
     report: Report | None = None,
     strength: float = 1.0,
     only: str | Collection[str] | None = None,
+    pieces: bool = False,
     reference: Image | None = None,
 ) -> np.ndarray:
     """Repairs what is wrong with a picture, and nothing else.
@@ -90,11 +96,13 @@ def correct(
       report: what `diagnose` has found; made if not given.
       strength: 0 gives the picture back, 1 repairs in full, between them it mixes the two.
       only: names from `STEPS`: these repairs alone, however unsure the report is.
+      pieces: whether the picture shows scattered pieces of one on a plain ground; ignored where a report is given.
       reference: a second picture of the same thing, `(h, w, 1 or 3)`: another scan or frame, of another size and
         exposure, shifted, turned a little. What is missing or scratched is filled from it as far as it shows it.
 
     Returns:
-      `(H, W, C)` float32, not clipped.
+      `(H, W, C)` float32, not clipped. A torn picture put together has the size of the whole, in the frame of its
+      largest piece.
 
     Raises:
       TypeError: not an image, or not floating point.
@@ -112,17 +120,20 @@ def correct(
         raise ValueError(f"strength={strength}; it goes from 0, no repair, to 1")
     if mask is not None:
         mask = np.asarray(check_mask(mask, np.broadcast_to(np.float32(0), pixels.shape)))  # pyright: ignore
-    report = report or diagnose(pixels)
+    report = report or diagnose(pixels, mask=mask, pieces=pieces)
     steps = plan(report, mask=mask, only=only)
     report = _settle(report, mask, trusting=only is not None)
-    out = pixels
+    if strength == 0:
+        return pixels
+    out = before = pixels
     other = None if reference is None else _like(pixels, reference)
     for step in steps:
         if other is not None and step.name in FILLING:
             out, report = _fill_from(out, report, steps, other)
             other = None
         out = REPAIRS[step.name](out, report, 1.0)
-    return repair.mix(pixels, out, float(strength))
+        before = out if step.name in MOVING else before
+    return repair.mix(before, out, float(strength))
 
 
 def _like(pixels: np.ndarray, reference: Image) -> np.ndarray:
@@ -157,7 +168,11 @@ def _settle(report: Report, mask: Mask | None, *, trusting: bool) -> Report:
     if mask is not None:
         known = np.asarray(mask)
         known = known[..., None] if known.ndim == 2 else known
-        report = replace(report, missing=known <= 0.5, missing_confidence=1.0)
+        if report.tear.confidence:  # what lies between the pieces is filled with them
+            label = report.tear.label * (known.min(-1) > 0.5)
+            report = replace(report, tear=replace(report.tear, label=label))
+        else:
+            report = replace(report, missing=known <= 0.5, missing_confidence=1.0)
     if trusting:
         sure = {name: 1.0 for name in ("noise", "jpeg", "scratches", "missing", "impulses")}
         report = replace(report, **{f"{name}_confidence": value for name, value in sure.items()})
@@ -169,6 +184,8 @@ def _steps(report: Report, wanted: Collection[str]) -> Iterator[Step]:
     in_blocks = blocks and repair.one_go(report)
     sure = 1.0 if in_blocks else report.noise_confidence
     found = {
+        "tear": report.tear.confidence >= SURE,
+        "bands": report.bands.confidence >= SURE,
         "impulses": report.impulses_confidence >= SURE and report.impulses.any(),
         "inpaint": report.missing_confidence >= SURE and report.missing.any(),
         "scratches": report.scratches_confidence >= SURE and report.scratches.any(),
@@ -176,6 +193,8 @@ def _steps(report: Report, wanted: Collection[str]) -> Iterator[Step]:
         "denoise": sure * report.noise_sigma >= VISIBLE,
     }
     why = {
+        "tear": f"torn into {report.tear.count} pieces",
+        "bands": f"{int((report.bands.shifts != 0).sum())} rows lie sideways",
         "impulses": f"salt and pepper on {100 * report.impulses.mean():.2g} % of the values",
         "inpaint": f"{int(report.missing.sum())} missing pixels",
         "scratches": f"scratches over {int(report.scratches.sum())} pixels",

@@ -9,7 +9,8 @@ import numpy as np
 
 from jaximg.correct import classical, network
 from jaximg.correct.diagnose import Report
-from jaximg.correct.fill import fill
+from jaximg.correct.fill import fill, fill_smoothly
+from jaximg.correct.tears import mend, put_back
 from jaximg.models.restorer import coarseness
 
 ALIKE = 2.0
@@ -29,6 +30,18 @@ def mix(image: np.ndarray, repaired: np.ndarray, strength: float) -> np.ndarray:
         return repaired if strength else image
     before = np.where(np.isfinite(image), image, repaired)
     return before + np.float32(strength) * (repaired - before)
+
+
+def put_together(image: np.ndarray, report: Report, strength: float = 1.0) -> np.ndarray:
+    """Lays the pieces of a torn picture where they belong; half a movement is none, so `strength` doesn't count."""
+    del strength
+    return mend(image, report.tear)[0]
+
+
+def put_rows_back(image: np.ndarray, report: Report, strength: float = 1.0) -> np.ndarray:
+    """Moves bands of rows back; `strength` doesn't count."""
+    del strength
+    return fill_smoothly(*put_back(image, report.bands.shifts))
 
 
 def fill_missing(image: np.ndarray, report: Report, strength: float = 1.0) -> np.ndarray:

@@ -373,7 +373,7 @@ def _laid_out(
     shape = (int(high[1] - low[1]) + 1, int(high[0] - low[0]) + 1)
     sheets = [_moved(label == k, m, shape) for k, m in enumerate(matrices)]
     core = np.asarray(paper.core, np.float32) + paper.uneven * _patches(rng, shape)
-    canvas = _shaded(np.asarray(paper.ground, np.float32), np.clip(sum(sheets), 0, 1), paper.shadow)
+    canvas = _shaded(np.asarray(paper.ground, np.float32), np.clip(np.sum(sheets, 0), 0, 1), paper.shadow)
     masks = []
     for k, (sheet, matrix) in enumerate(zip(sheets, matrices, strict=True)):
         cover = _moved((label == k) & ~lost, matrix, shape)
@@ -390,8 +390,8 @@ def _moved(image: np.ndarray, matrix: np.ndarray, shape: tuple[int, int]) -> np.
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     back = np.linalg.inv(matrix[:, :2])
     u, v = (back[i, 0] * (x - matrix[0, 2]) + back[i, 1] * (y - matrix[1, 2]) for i in (0, 1))
-    source = np.pad(image.astype(np.float32)[..., None] if mask else image, [(1, 1), (1, 1), (0, 0)][:3], "constant")
-    source = source if mask else np.pad(image, ((1, 1), (1, 1), (0, 0)), "edge")
+    pixels = image.astype(np.float32)[..., None] if mask else image
+    source = np.pad(pixels, ((1, 1), (1, 1), (0, 0)), "constant" if mask else "edge")
     side = 1 << (max(*shape, *source.shape[:2]) - 1).bit_length()
     framed = np.pad(source, [(0, side - n) for n in source.shape[:2]] + [(0, 0)])
     places = [
@@ -420,5 +420,5 @@ def _shaded(ground: np.ndarray, sheets: np.ndarray, shadow: float) -> np.ndarray
     for axis in (0, 1):
         for _ in range(3):
             padded = np.pad(soft, [(2, 2) if a == axis else (0, 0) for a in (0, 1)], "edge")
-            soft = sum(np.take(padded, range(i, i + soft.shape[axis]), axis) for i in range(5)) / 5
+            soft = np.mean([np.take(padded, range(i, i + soft.shape[axis]), axis) for i in range(5)], 0)
     return canvas * (1 - shadow * soft[..., None])

@@ -1,0 +1,168 @@
+"""Where a picture shows no print: plain ground, and the paper's core along tears; and the fragments between.
+
+In doubt a pixel is print: a hypothesis says which colours are plain, and how near to them a pixel must be. Whether a
+hypothesis is true is judged later, by how well the fragments fit together.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from jaximg.correct.missing import components
+
+EXACT, LOOSE = 1.6 / 255, 0.07
+"""How near to a plain colour a pixel is: in a drawn picture, in a scan or JPEG."""
+CORE = 14
+"""So far from the ground the paper's core may reach, or a shadow."""
+FRAGMENT = 0.01
+"""The share of the canvas below which a region is no fragment."""
+MOST = 24
+"""More fragments than these are a pattern."""
+
+
+@dataclass(frozen=True)
+class Fragments:
+    """Pieces of a picture.
+
+    Attributes:
+      label: `(H, W)` int, 1 for the largest piece, 2, 3 ...; 0 where there is no print.
+      count: how many pieces.
+      fuzzy: how many pixels inside its outline a piece's print may still be mixed with the core.
+    """
+
+    label: np.ndarray
+    count: int
+    fuzzy: int
+
+
+def hypotheses(image: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
+    """Masks of what may be plain, `(H, W)` bool, the strictest first; and how fuzzy their rims are.
+
+    Example:
+      >>> len(list(hypotheses(np.ones((32, 32, 3), np.float32))))
+      2
+    """
+    white = image.min(-1)
+    exact = white >= 1 - EXACT
+    if exact.mean() > 0.001:
+        yield exact, 2
+    ground, share, spread = _ground(image)
+    if share > 0.25:
+        off = np.abs(image - ground).max(-1)
+        near = max(EXACT, min(4 * spread, LOOSE))
+        if white_distance(ground) > EXACT:
+            yield (off <= near) | exact, 2
+        yield _with_core(image, off, ground, max(near, LOOSE / 2)), 3
+    elif exact.mean() > 0.001:
+        yield white >= 1 - LOOSE, 3
+
+
+def white_distance(colour: np.ndarray) -> float:
+    """How far a colour is from white."""
+    return float(np.abs(1 - colour).max())
+
+
+def _ground(image: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """The commonest colour of the picture's border, its share there, and its spread."""
+    ring = np.concatenate(
+        [
+            image[:2].reshape(-1, image.shape[-1]),
+            image[-2:].reshape(-1, image.shape[-1]),
+            image[:, :2].reshape(-1, image.shape[-1]),
+            image[:, -2:].reshape(-1, image.shape[-1]),
+        ]
+    )
+    bins = np.clip(np.nan_to_num(ring) * 12, 0, 12).round().astype(int)
+    code = bins @ 13 ** np.arange(image.shape[-1])
+    mode = np.bincount(code).argmax()
+    colour = np.median(ring[code == mode], 0)
+    near = np.abs(ring - colour).max(-1) <= LOOSE
+    colour = np.median(ring[near], 0) if near.any() else colour
+    spread = float(np.median(np.abs(ring[near] - colour).max(-1))) if near.any() else 1.0
+    return colour, float(near.mean()), spread
+
+
+def _with_core(image: np.ndarray, off: np.ndarray, ground: np.ndarray, near: float) -> np.ndarray:
+    """The ground, its shadows, and what is bright and grey beside it: the torn paper's core."""
+    sure = off <= near
+    shade = np.clip(image @ ground / max(float(ground @ ground), 1e-6), 0.45, 1.05)[..., None]
+    shaded = np.abs(image - shade * ground).max(-1) <= 1.2 * near
+    core = (image.min(-1) > 0.72) & (np.ptp(image, axis=-1) < 0.16)
+    may = shaded | core
+    mask = sure
+    for _ in range(CORE):
+        mask = mask | (may & grown(mask))
+    return mask
+
+
+def grown(mask: np.ndarray, times: int = 1) -> np.ndarray:
+    """Grown by one pixel to its four sides, so many times.
+
+    Example:
+      >>> int(grown(np.pad(np.ones((1, 1), bool), 2)).sum())
+      5
+    """
+    for _ in range(times):
+        out = mask.copy()
+        out[1:] |= mask[:-1]
+        out[:-1] |= mask[1:]
+        out[:, 1:] |= mask[:, :-1]
+        out[:, :-1] |= mask[:, 1:]
+        mask = out
+    return mask
+
+
+def fragments(plain: np.ndarray, fuzzy: int) -> Fragments | None:
+    """The regions that plain pixels part from each other; None where they part nothing.
+
+    Example:
+      >>> plain = np.zeros((64, 64), bool)
+      >>> plain[:, 30:34] = True
+      >>> fragments(plain, 1).count
+      2
+    """
+    if not plain.any() or plain.all():
+        return None
+    for reach in (0, 1, 2):
+        print_ = ~grown(plain, reach)
+        pieces = [p for p in components(_halved(print_)) if len(p[0]) * 4 >= FRAGMENT * plain.size]
+        if 2 <= len(pieces) <= MOST:
+            return _labelled(plain, pieces, fuzzy, reach)
+    return None
+
+
+def _halved(mask: np.ndarray) -> np.ndarray:
+    """Half the size, True where all four pixels are: what is thin parts more."""
+    p = np.pad(mask, ((0, mask.shape[0] % 2), (0, mask.shape[1] % 2)), "edge")
+    return p[::2, ::2] & p[1::2, ::2] & p[::2, 1::2] & p[1::2, 1::2]
+
+
+def _labelled(plain: np.ndarray, pieces: list, fuzzy: int, reach: int) -> Fragments:
+    pieces = sorted(pieces, key=lambda p: -len(p[0]))
+    label = np.zeros(((plain.shape[0] + 1) // 2, (plain.shape[1] + 1) // 2), np.int32)
+    for i, piece in enumerate(pieces):
+        label[piece] = i + 1
+    label = label.repeat(2, 0).repeat(2, 1)[: plain.shape[0], : plain.shape[1]] * ~plain
+    for _ in range(reach + 3):
+        label = _spread(label, plain)
+    return Fragments(_without_holes(label), len(pieces), fuzzy)
+
+
+def _spread(label: np.ndarray, plain: np.ndarray) -> np.ndarray:
+    """Labels grown by a pixel over what isn't plain and has none."""
+    p = np.pad(label, 1)
+    around = np.maximum.reduce([p[:-2, 1:-1], p[2:, 1:-1], p[1:-1, :-2], p[1:-1, 2:]])
+    return np.where((label == 0) & ~plain, around, label)
+
+
+def _without_holes(label: np.ndarray) -> np.ndarray:
+    """What lies inside one piece belongs to it."""
+    out = label.copy()
+    for y, x in components(label == 0):
+        if y.min() > 0 and x.min() > 0 and y.max() < label.shape[0] - 1 and x.max() < label.shape[1] - 1:
+            around = np.concatenate([label[y - 1, x], label[y + 1, x], label[y, x - 1], label[y, x + 1]])
+            owners = np.unique(around[around > 0])
+            if len(owners) == 1:
+                out[y, x] = owners[0]
+    return out
