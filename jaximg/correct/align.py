@@ -18,8 +18,6 @@ from jaximg.typing import Border
 
 SMALL = 256
 """The side of the square in which pictures are compared as wholes."""
-SIDE = 512
-"""The side of the square around a place, in pixels."""
 COARSE = 128
 """And in which turns and scales are tried."""
 TURNS = tuple(range(-20, 21, 4))
@@ -268,9 +266,9 @@ def align_nearby(image: np.ndarray, known: np.ndarray, laid: np.ndarray) -> np.n
     """What is left between a cut of a picture and the reference already laid onto it.
 
     Args:
-      image: `(SIDE, SIDE, C)`.
-      known: `(SIDE, SIDE)` bool, where the picture is known and the reference covers it.
-      laid: `(SIDE, SIDE, C)`.
+      image: `(side, side, C)`.
+      known: `(side, side)` bool, where the picture is known and the reference covers it.
+      laid: `(side, side, C)`.
 
     Returns:
       `(3, 3)`, maps places (x, y) of the picture to those of the reference laid onto it; the identity where that agrees

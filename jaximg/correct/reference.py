@@ -12,7 +12,7 @@ import numpy as np
 
 from jaximg import ops
 from jaximg.correct import align
-from jaximg.correct.align import SIDE
+from jaximg.correct.tiles import SIDES
 
 TRUSTED = 0.5
 """Details must correlate at least so well for two pictures to be of the same thing."""
@@ -60,8 +60,9 @@ def fill_from(image: np.ndarray, missing: np.ndarray, reference: np.ndarray) -> 
             f"{TRUSTED} is needed; pass a picture of the same thing, or none"
         )
     still = lost.copy()
-    for corner, hole in _tiles(lost):
-        found = _one_tile(out, lost, reference, whole.matrix, corner)
+    side = next((s for s in SIDES[1:] if max(lost.shape) <= s), SIDES[-1])
+    for corner, hole in _tiles(lost, side):
+        found = _one_tile(out, lost, reference, whole.matrix, corner, side)
         if found is not None:
             values, covered = found
             good = hole[covered[tuple((hole - corner).T)]]
@@ -70,22 +71,22 @@ def fill_from(image: np.ndarray, missing: np.ndarray, reference: np.ndarray) -> 
     return out, still[..., None]
 
 
-def _tiles(missing: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """First pixels of squares of `SIDE` pixels, and the missing pixels, `(n, 2)`, that lie `RIM` inside; each once."""
-    left, inner = missing.copy(), SIDE - 2 * RIM
+def _tiles(missing: np.ndarray, side: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """First pixels of squares of `side` pixels, and the missing pixels, `(n, 2)`, that lie `RIM` inside; each once."""
+    left, inner = missing.copy(), side - 2 * RIM
     while left.any():
         y, x = np.unravel_index(left.argmax(), left.shape)
         rows, columns = slice(y, y + inner), slice(max(0, x - inner // 2), x + inner // 2)
         hole = np.argwhere(left[rows, columns]) + (y, columns.start)
         left[rows, columns] = False
-        yield (hole.min(0) + hole.max(0) + 1 - SIDE) // 2, hole
+        yield (hole.min(0) + hole.max(0) + 1 - side) // 2, hole
 
 
 def _one_tile(
-    image: np.ndarray, missing: np.ndarray, reference: np.ndarray, matrix: np.ndarray, corner: np.ndarray
+    image: np.ndarray, missing: np.ndarray, reference: np.ndarray, matrix: np.ndarray, corner: np.ndarray, side: int
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """A square of the reference as it would look in the picture, and what of it is there; None if they don't agree."""
-    cut, known = _cut(image, corner), _cut(~missing[..., None], corner)[..., 0]
+    cut, known = _cut(image, corner, side), _cut(~missing[..., None], corner, side)[..., 0]
     shift = np.array([[1.0, 0, corner[1]], [0, 1.0, corner[0]], [0, 0, 1.0]])
     laid, covered = align.lay(reference, matrix @ shift, known.shape)
     if not (known & covered).any():
@@ -103,10 +104,10 @@ def _one_tile(
     return matched + np.asarray(_carry(residue.astype(np.float32), both)), covered
 
 
-def _cut(image: np.ndarray, corner: np.ndarray) -> np.ndarray:
-    """A square of `SIDE` pixels; nothing, 0, beyond the picture."""
-    out = np.zeros((SIDE, SIDE, image.shape[-1]), image.dtype)
-    first, last = np.maximum(corner, 0), np.minimum(corner + SIDE, image.shape[:2])
+def _cut(image: np.ndarray, corner: np.ndarray, side: int) -> np.ndarray:
+    """A square of `side` pixels; nothing, 0, beyond the picture."""
+    out = np.zeros((side, side, image.shape[-1]), image.dtype)
+    first, last = np.maximum(corner, 0), np.minimum(corner + side, image.shape[:2])
     inner = tuple(slice(a - c, b - c) for a, b, c in zip(first, last, corner, strict=True))
     out[inner] = image[first[0] : last[0], first[1] : last[1]]
     return out
@@ -114,7 +115,7 @@ def _cut(image: np.ndarray, corner: np.ndarray) -> np.ndarray:
 
 def _match_colours(image: np.ndarray, laid: np.ndarray, both: np.ndarray) -> np.ndarray:
     """`gain laid + offset + slopes` for each channel, fitted where both are known; what doesn't fit counts little."""
-    y, x = (axis / SIDE - 0.5 for axis in np.mgrid[:SIDE, :SIDE].astype(np.float32))
+    y, x = (axis / len(laid) - 0.5 for axis in np.indices(both.shape, np.float32))
     out = np.empty_like(laid)
     for c in range(image.shape[-1]):
         terms = np.stack([laid[..., c], np.ones_like(x), x, y], -1)
