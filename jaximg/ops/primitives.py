@@ -103,10 +103,28 @@ def correlate_valid(padded: jax.Array, kernel: jax.Array) -> jax.Array:
       >>> correlate_valid(jnp.arange(9.0).reshape(3, 3, 1), jnp.ones((3, 3)))[0, 0, 0].item()
       36.0
     """
-    batch = padded.shape[:-3]
-    kernel = (kernel if kernel.ndim == 3 else kernel[..., None]).astype(padded.dtype)
-    out = _correlate_p.bind(padded.reshape(-1, *padded.shape[-3:]), kernel[None])
-    return out.reshape(*batch, *out.shape[1:])
+    out = correlate_flat(padded.reshape(-1, *padded.shape[-3:]), flat_kernel(kernel, padded.dtype))
+    return out.reshape(*padded.shape[:-3], *out.shape[1:])
+
+
+def flat_kernel(kernel: jax.Array, dtype: jnp.dtype) -> jax.Array:
+    """`(kh, kw)` or `(kh, kw, C)` as `(1, kh, kw, C or 1)`, the form that `correlate_flat` takes.
+
+    Example:
+      >>> flat_kernel(jnp.ones((3, 5)), jnp.dtype("float32")).shape
+      (1, 3, 5, 1)
+    """
+    return (kernel if kernel.ndim == 3 else kernel[..., None]).astype(dtype)[None]
+
+
+def correlate_flat(padded: jax.Array, kernel: jax.Array) -> jax.Array:
+    """`correlate_valid` with one batch axis: `(B, H + kh - 1, W + kw - 1, C)` and `(B or 1, kh, kw, C or 1)`.
+
+    Example:
+      >>> correlate_flat(jnp.ones((2, 3, 3, 1)), jnp.ones((1, 3, 3, 1))).shape
+      (2, 1, 1, 1)
+    """
+    return _correlate_p.bind(padded, kernel)
 
 
 def _taps(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -135,7 +153,7 @@ def _row_of_taps(
     return reduce(operator.add, taps)
 
 
-def _kernel_gradient(x: jax.Array, out: jax.Array, kernel_shape: Sequence[int]) -> jax.Array:
+def kernel_gradient(x: jax.Array, out: jax.Array, kernel_shape: Sequence[int]) -> jax.Array:
     """The sum over the image of `x` seen by each tap times `out`: (B or 1, kh, kw, C or 1)."""
     kept = [axis for axis in (0, 3) if kernel_shape[axis] > 1]
     summed = [axis for axis in range(4) if axis not in kept]
@@ -160,19 +178,25 @@ def _correlate_shape(x: Any, kernel: Any) -> Any:
     return x.update(shape=(x.shape[0], height, width, x.shape[3]), weak_type=False)
 
 
-def _zero_pad(x: jax.Array, ry: int, rx: int) -> jax.Array:
-    return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0)] * (x.ndim - 3) + [(ry, ry, 0), (rx, rx, 0), (0, 0, 0)])
+def zero_pad(x: jax.Array, rows: tuple[int, int], columns: tuple[int, int]) -> jax.Array:
+    """Zeros around `(..., H, W, C)`: `(above, below)` and `(left, right)`.
+
+    Example:
+      >>> zero_pad(jnp.ones((1, 2, 1)), (0, 1), (2, 0)).shape
+      (2, 4, 1)
+    """
+    return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0)] * (x.ndim - 3) + [(*rows, 0), (*columns, 0), (0, 0, 0)])
 
 
 def _image_adjoint(cotangent: jax.Array, x: Any, kernel: jax.Array) -> jax.Array:
     del x
     ry, rx = kernel.shape[1] - 1, kernel.shape[2] - 1
-    padded = materialise(_zero_pad(cotangent, ry, rx))
+    padded = materialise(zero_pad(cotangent, (ry, ry), (rx, rx)))
     return _correlate_p.bind(padded, jnp.flip(kernel, (1, 2)))
 
 
 def _kernel_adjoint(cotangent: jax.Array, x: jax.Array, kernel: Any) -> jax.Array:
-    return _kernel_gradient(x, cotangent, kernel.aval.shape)
+    return kernel_gradient(x, cotangent, kernel.aval.shape)
 
 
 def _correlate_batch(args: Sequence[jax.Array], axes: Sequence[int | None]) -> tuple[jax.Array, int]:
@@ -284,7 +308,8 @@ def _sliding_sum_shape(x: Any, *, height: int, width: int) -> Any:
 
 def _sliding_sum_adjoint(cotangent: jax.Array, x: Any, *, height: int, width: int) -> list[jax.Array]:
     del x
-    return [sliding_sum(materialise(_zero_pad(cotangent, height - 1, width - 1)), height, width)]
+    more = (height - 1, height - 1), (width - 1, width - 1)
+    return [sliding_sum(materialise(zero_pad(cotangent, *more)), height, width)]
 
 
 def _sliding_sum_batch(args: Sequence[jax.Array], axes: Sequence[int], **params: int) -> tuple[jax.Array, int]:

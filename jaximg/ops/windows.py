@@ -6,25 +6,33 @@ windowed operator is built in three moves: pad, wall off (`apart`), slice. Rows 
 the same slices on the image itself and on two thin padded strips.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
 
 from jaximg.ops.primitives import (
     RADIX,
     apart,
+    correlate_flat,
     correlate_valid,
+    flat_kernel,
     greater,
+    kernel_gradient,
     lesser,
     materialise,
     sliding_max,
     sliding_min,
     sliding_sum,
     wide,
+    zero_pad,
 )
 from jaximg.typing import BORDERS, Border, Scalar, check_choice
 
@@ -183,20 +191,121 @@ def over_rows(
     return apart(join)(image, *apart(strips)(image))
 
 
-def _rows(x: jax.Array, start: int, stop: int) -> jax.Array:
+def _rows(x: jax.Array, start: int, stop: int | None) -> jax.Array:
     return lax.slice_in_dim(x, start, stop, axis=x.ndim - 3)
 
 
 @partial(jax.jit, static_argnames="border")
-def correlate(image: jax.Array, kernel: jax.Array, border: Border, value: Scalar = 0.0) -> jax.Array:
+def correlate(image: jax.Array, kernel: jax.Array, border: Border) -> jax.Array:
     """`correlate_valid` of the padded image: same size out as in, anchor at `size // 2`.
+
+    A primitive of its own, bilinear. Its adjoint in the image is the correlation of the cotangent, zero beyond its
+    edge, with the flipped kernel: as fast as the forward pass. What the border saw is added to the rows and columns it
+    was taken from, on strips as wide as the kernel reaches.
 
     Example:
       >>> correlate(jnp.ones((4, 5, 1)), jnp.ones((3, 3)), "constant")[0, 0, 0].item()
       4.0
     """
-    padded = pad_columns(image, reach(kernel.shape[1]), border, value)
-    return over_rows(lambda x: correlate_valid(x, kernel), padded, *reach(kernel.shape[0]), border, value)
+    check_choice(border, BORDERS, "border")
+    flat = flat_kernel(kernel, image.dtype)
+    return _correlate_p.bind(image, flat, border=border, anchor=(flat.shape[1] // 2, flat.shape[2] // 2))
+
+
+def _correlate(image: jax.Array, kernel: jax.Array, *, border: Border, anchor: tuple[int, int]) -> jax.Array:
+    """(..., H, W, C), (all images or 1, kh, kw, C or 1) -> (..., H, W, C)."""
+    rows, columns = _reaches(kernel, anchor)
+    padded = pad_columns(image, columns, border)
+    return over_rows(lambda x: _correlate_all(x, kernel), padded, *rows, border)
+
+
+def _correlate_all(padded: jax.Array, kernel: jax.Array) -> jax.Array:
+    out = correlate_flat(padded.reshape(math.prod(padded.shape[:-3]), *padded.shape[-3:]), kernel)
+    return out.reshape(*padded.shape[:-3], *out.shape[1:])
+
+
+def _reaches(kernel: Any, anchor: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """How far the kernel reaches (above, below) and (left, right) of its anchor."""
+    (above, left), (height, width) = anchor, kernel.shape[1:3]
+    return (above, height - 1 - above), (left, width - 1 - left)
+
+
+def _image_adjoint(
+    cotangent: jax.Array, image: Any, kernel: jax.Array, *, border: Border, anchor: tuple[int, int]
+) -> jax.Array:
+    del image
+    (above, below), (left, right) = _reaches(kernel, anchor)
+    flipped = jnp.flip(kernel, (1, 2))
+    inner = _correlate_p.bind(cotangent, flipped, border="constant", anchor=(below, right))
+    if border == "constant":
+        return inner
+
+    def seen(part: jax.Array, rows: tuple[int, int], columns: tuple[int, int]) -> jax.Array:
+        return _correlate_all(zero_pad(part, rows, columns), flipped)
+
+    height, width = cotangent.shape[-3:-1]
+    top, bottom, first, last = min(above, height), min(below, height), min(left, width), min(right, width)
+    across, along = (right, left), (above + below, above + below)
+    heads = seen(_rows(cotangent, 0, top), (above + below, above - top), across)
+    tails = seen(_rows(cotangent, height - bottom, height), (below - bottom, above + below), across)
+    lefts = seen(cotangent[..., :first, :], along, (left + right, left - first))
+    rights = seen(cotangent[..., width - last :, :], along, (right - last, left + right))
+    lefts, rights = (
+        _fold(_rows(x, above, above + height), _rows(x, 0, above), _rows(x, above + height, None), -3, border)
+        for x in (lefts, rights)
+    )
+    return _fold(_fold(inner, heads, tails, -3, border), lefts, rights, -2, border)
+
+
+def _fold(x: jax.Array, head: jax.Array, tail: jax.Array, axis: int, border: Border) -> jax.Array:
+    """Adds what lies beyond both ends of an axis to where `pad` has taken it from."""
+    axis += x.ndim
+    size, before = x.shape[axis], head.shape[axis]
+    index = np.pad(np.arange(size), (before, tail.shape[axis]), mode=border)
+    for strip, places in ((head, index[:before]), (tail, index[before + size :])):
+        if len(places):
+            low, high = int(places.min()), int(places.max()) + 1
+            there = lax.slice_in_dim(x, low, high, axis=axis)
+            there = there.at[(slice(None),) * axis + (places - low,)].add(strip)
+            x = lax.dynamic_update_slice_in_dim(x, there, low, axis)
+    return x
+
+
+def _kernel_adjoint(
+    cotangent: jax.Array, image: jax.Array, kernel: Any, *, border: Border, anchor: tuple[int, int]
+) -> jax.Array:
+    rows, columns = _reaches(kernel.aval, anchor)
+    padded = pad(image, rows, columns, border)
+    flat, weights = (x.reshape(-1, *x.shape[-3:]) for x in (padded, cotangent))
+    return kernel_gradient(flat, weights, kernel.aval.shape)
+
+
+def _correlate_batch(
+    args: Sequence[jax.Array], axes: Sequence[int | None], *, border: Border, anchor: tuple[int, int]
+) -> tuple[jax.Array, int]:
+    """One kernel for all: the axis is one more in front. Else each image its own: all in one axis, as many kernels."""
+    image, kernel = (a if axis is None else jnp.moveaxis(a, axis, 0) for a, axis in zip(args, axes, strict=True))
+    if axes[0] is None:
+        image = jnp.broadcast_to(image, (kernel.shape[0], *image.shape))
+    if axes[1] is not None or kernel.shape[0] != 1:
+        count = image.shape[0]
+        kernel = kernel if axes[1] is not None else jnp.broadcast_to(kernel, (count, *kernel.shape))
+        each = math.prod(image.shape[1:-3])
+        kernel = jnp.broadcast_to(kernel, (count, each, *kernel.shape[2:])).reshape(-1, *kernel.shape[2:])
+    return _correlate_p.bind(image, kernel, border=border, anchor=anchor), 0
+
+
+def _correlate_shape(image: Any, kernel: Any, *, border: Border, anchor: tuple[int, int]) -> Any:
+    del kernel, border, anchor
+    return image.update(weak_type=False)
+
+
+_correlate_p = Primitive("correlate")
+_correlate_p.def_impl(partial(jax.jit, static_argnames=("border", "anchor"))(_correlate))
+_correlate_p.def_abstract_eval(_correlate_shape)
+ad.defbilinear(_correlate_p, _image_adjoint, _kernel_adjoint)
+batching.primitive_batchers[_correlate_p] = _correlate_batch
+mlir.register_lowering(_correlate_p, mlir.lower_fun(_correlate, multiple_results=False))
 
 
 @partial(jax.jit, static_argnames="border")
