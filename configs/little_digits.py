@@ -6,8 +6,9 @@ Digits must not be flipped, so the changes are moves, small turns, scales, light
     jaximg train little_digits
     jaximg train little_digits --data DIR                 # the first thirty of each class of MNIST
 
-time: not yet measured
-expect: not yet measured
+time: about five minutes of one core
+expect: Frechet distance 39 to test digits (28 without augmentation, at 192,000 pictures neither has begun to overfit:
+  train longer to see what it is for)
 """
 
 from jaximg.train.config import Gan, Optimizer

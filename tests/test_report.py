@@ -36,6 +36,17 @@ def test_an_empty_grid_is_refused(count, columns):
         report.grid([picture(4, 4)] * count, columns=columns)
 
 
+def test_a_page_on_a_run_holds_its_curves_and_pictures_and_escapes_what_it_tells(tmp_path):
+    report.save(tmp_path / "a.png", picture(4, 4))
+    curves = {"loss <d>": [(0, 2.0), (1, float("nan")), (2, 1.0)], "nothing": []}
+    html = report.run_page("run", "a & b", curves, {"at 3": tmp_path / "a.png"}, settings={"data": "<x>"})
+    assert html.count("<polyline") == 2
+    assert "nan" not in html
+    assert "data:image/png;base64," in html
+    assert all(escaped in html for escaped in ("loss &lt;d&gt;", "a &amp; b", "&lt;x&gt;"))
+    assert "http" not in html
+
+
 def test_a_label_is_dark_on_white_below_the_picture():
     out = report.label(picture(10, 60), "Ag")
     assert (out[:10] == 0.5).all()

@@ -92,6 +92,34 @@ def test_generate_writes_grids_files_and_films_and_replaces_nothing_unasked(caps
         assert "exists; --overwrite replaces it" in err
 
 
+def test_a_generator_fills_holes_and_says_what_it_would_make_a_picture_from(capsys, tmp_path, monkeypatch):
+    from jaximg.correct import prior
+    from jaximg.train import data
+
+    monkeypatch.setattr(prior, "CANDIDATES", 100)
+    whole = np.asarray(data.load("digits", "test").images[7])[:, :, 0]
+    hole = np.zeros((28, 28), np.uint8)
+    hole[8:20, 8:20] = 255
+    picture, mask = tmp_path / "x.png", tmp_path / "mask.png"
+    Image.fromarray(whole).save(picture)
+    Image.fromarray(hole).save(mask)
+    filled, beside, numbers = tmp_path / "filled.png", tmp_path / "beside.png", tmp_path / "z.npy"
+    code, out, _ = call(capsys, "correct", "--prior", "dcgan_digits", "--mask", mask, picture, "-o", filled)
+    assert (code, "prior" in out) == (0, True)
+    assert np.array_equal(pixels(filled)[hole == 0], whole[hole == 0])
+    words = ("project", "dcgan_digits", picture, "-o", beside, "--numbers", numbers, "--steps", 3, "--scale", 1)
+    assert call(capsys, *words)[0] == 0
+    assert (pixels(beside).shape, np.load(numbers).shape) == ((28, 58), (1, 64))
+    Image.fromarray(whole[:20]).save(tmp_path / "small.png")
+    code, _, err = call(capsys, "project", "dcgan_digits", tmp_path / "small.png", "-o", tmp_path / "no.png")
+    assert (code, "28 x 20 pixels, dcgan_digits makes 28 x 28" in err) == (1, True)
+
+
+def test_truncated_pictures_are_more_alike():
+    wide, narrow = (load("dcgan_digits").samples(range(20), truncation=t) for t in (1.0, 0.3))
+    assert narrow.std(0).mean() < wide.std(0).mean()
+
+
 def test_evaluate_measures_what_comes_with_the_package(capsys, tmp_path):
     code, out, _ = call(capsys, "evaluate", "cnn_digits", "--json", tmp_path / "a.json")
     assert code == 0
@@ -101,24 +129,36 @@ def test_evaluate_measures_what_comes_with_the_package(capsys, tmp_path):
     found = json.loads((tmp_path / "b.json").read_text())
     assert min(found["classes"]) > 0.02
     assert "real against real" in out
+    assert load("cnn_digits").digest in out
+    assert all(word in out for word in ("KID", "density", "coverage", "memorisation", "precision", "KL"))
+    assert "FID" not in out
 
 
 # --- training --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "name", ["cnn_digits_quick", "gan_digits_quick", pytest.param("dcgan_digits_quick", marks=pytest.mark.slow)]
+    "name",
+    [
+        "cnn_digits_quick",
+        "gan_digits_quick",
+        *(pytest.param(f"{name}_quick", marks=pytest.mark.slow) for name in ("dcgan_digits", "conv_digits")),
+        "stacked_mnist_quick",
+    ],
 )
 def test_a_quick_config_trains_goes_on_and_is_used(capsys, tmp_path, name):
     run = tmp_path / "run"
     code, out, err = call(capsys, "train", name, "--workdir", run, *QUICK)
     assert (code, err) == (0, "")
     assert "step 8 of 8" in out
-    code, out, _ = call(capsys, "train", name, "--workdir", run, *QUICK[:1], "steps=12", *QUICK[2:])
+    # what is paced by the length of a run is made longer by force alone
+    force = ["--force"] if name in ("conv_digits_quick", "stacked_mnist_quick") else []
+    code, out, _ = call(capsys, "train", name, "--workdir", run, *QUICK[:1], "steps=12", *QUICK[2:], *force)
     assert code == 0
     assert "going on from step 8" in out
-    if "gan" in name:
+    if "cnn" not in name:
         assert (run / "fakes000012.png").is_file()
+        assert "<polyline" in (run / "index.html").read_text(encoding="utf-8")
         assert call(capsys, "generate", run, "--seeds", "0-3", "-o", tmp_path / "g.png")[0] == 0
     else:
         assert call(capsys, "predict", run, digit(tmp_path / "d.png")[0])[0] == 0
@@ -145,12 +185,13 @@ def test_the_same_command_goes_on_and_after_the_end_begins_anew(capsys, tmp_path
 @pytest.mark.parametrize(
     ("argv", "code", "said"),
     [
-        (["train", "gan_digit"], 2, "no config 'gan_digit': there are cnn_digits"),
+        (["train", "gan_digit"], 2, "no config 'gan_digit': there are ambient_digits"),
         (["train", "demo"], 2, "needs config = Config(...)"),
         (["train", "cnn_digits", "--set", "ema"], 2, "--set ema: NAME=VALUE is wanted"),
         (["train", "cnn_digits", "--set", "emma=1"], 2, "emma: no such setting; there are data"),
         (["train", "cnn_digits", "--steps", "0"], 2, "both must be at least 1"),
         (["train", "cnn_digits", "--fsdp"], 2, "fsdp splits the parameters over a mesh"),
+        (["train", "gan_digits", "--set", "optimizer.accumulate=2"], 1, "a GAN's step takes its batch whole"),
         (["train", "cnn_digits", "--data", "nowhere"], 1, "nowhere: no such file or folder"),
         (["train", "cnn_digits_quick", "--parallel", "pmap", "--batch", "7"], 1, "7 can't be shared by 2 devices"),
         (["generate", "nothing"], 1, "no folder of a run, and no model of that name; there are"),
@@ -158,6 +199,9 @@ def test_the_same_command_goes_on_and_after_the_end_begins_anew(capsys, tmp_path
         (["generate", "dcgan_digits", "--seeds", "9-3"], 2, "A range goes upwards"),
         (["generate", "dcgan_digits", "--seeds", "all"], 2, "numbers and ranges, with commas"),
         (["generate", "dcgan_digits", "-o", "a.mp4"], 2, "a grid is .png"),
+        (["generate", "dcgan_digits", "--class", "3"], 2, "was not trained to make pictures to order"),
+        (["evaluate", "cnn_digits", "--page", "a.html"], 1, "is no folder of a run"),
+        (["correct", "--prior", "dcgan_digits", "a.png"], 2, "give --mask FILE"),
         (["predict", "cnn_digits"], 2, "no picture given"),
         (["predict", "dcgan_digits", "a.png"], 1, "is a generator, and this takes a classifier"),
         (["evaluate", "nothing"], 1, "no model of that name"),
@@ -193,6 +237,16 @@ def test_a_dry_run_writes_nothing(capsys, tmp_path, monkeypatch):
 def test_seeds_that_are_none_are_refused(text):
     with pytest.raises(Usage):
         runs.seeds(text) if text else runs.seeds(" ")
+
+
+@pytest.mark.slow
+def test_a_restorers_run_is_evaluated_by_what_it_repairs(capsys, tmp_path):
+    run = tmp_path / "run"
+    assert call(capsys, "train", "denoise_color_quick", "--workdir", run, "--set", "steps=2")[0] == 0
+    code, out, _ = call(capsys, "evaluate", run, "--json", tmp_path / "a.json", "--page", tmp_path / "page.html")
+    assert (code, "PSNR" in out) == (0, True)
+    assert "test/psnr" in json.loads((tmp_path / "a.json").read_text())
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").count("data:image/png") > 0
 
 
 @pytest.mark.slow
