@@ -4,7 +4,6 @@ Around each hole a square of one of a few sizes is cut. A hole too large for it 
 to copy are then chosen there, and copied at full size, so the fill stays sharp.
 """
 
-
 import jax
 import numpy as np
 
