@@ -12,6 +12,8 @@ from jaximg.correct.tears.motion import inverse, matrix_of, moved, sampled
 
 SCALE = np.array([100.0, 1.0, 1.0])
 """Of the unknowns, so that they weigh alike."""
+FARTHEST = 24.0
+"""Larger distances of edges count as this one."""
 MOST = 900
 """So many places of an edge are looked at."""
 RAGGED, STRETCH = 1.5, 24
@@ -192,9 +194,7 @@ class Objective:
         if len(self.edge) < 10:
             return out + 50
         gap = sampled(self.own.field.outside, moved(self.edge, matrix))
-        gap = gap[gap < 18]
-        if len(gap) < 10:
-            return out + 50
+        gap = np.minimum(gap, FARTHEST)
         gap = gap - (self.own.rim + self.other.rim - 4)
         off = gap - np.median(gap)
         each = self.other.band.each
