@@ -21,6 +21,7 @@ FREE = (
     "workers",
     "profile",
     "patience",
+    "remat",
 )
 """What may differ when a run goes on: it changes where and how often, not what is computed."""
 
@@ -78,6 +79,8 @@ class Config:
       profile: the number of steps to profile, from the tenth on; 0 for none.
       patience: how many steps in a row may be not finite before the run goes back to a checkpoint, with other random
         numbers; 0 stops at the first one.
+      dtype: in which networks compute; parameters stay float32. "bfloat16" is for accelerators: slower on a CPU.
+      remat: whether the backward pass computes anew what is cheap, to save memory; not for a GAN.
     """
 
     data: str = "digits"
@@ -96,6 +99,8 @@ class Config:
     workers: int = 2
     profile: int = 0
     patience: int = 0
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    remat: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -77,6 +77,8 @@ def task(
             axis_name=axis_name,
             ema=settings.ema or None,
             accumulate=settings.optimizer.accumulate,
+            compute_dtype=settings.dtype,
+            remat=settings.remat,
         )
 
     try_ = _trial(recipe, model)

@@ -202,6 +202,8 @@ def _classifier(
             ema=settings.ema or None,
             skip_nonfinite=settings.patience > 0,
             accumulate=settings.optimizer.accumulate,
+            compute_dtype=settings.dtype,
+            remat=settings.remat,
         )
 
     def evaluate(state: TrainState) -> dict[str, float]:
@@ -225,9 +227,16 @@ def _told(settings: Gan, classes: tuple[str, ...]) -> dict[str, Any]:
     return {"classes": len(classes)} if settings.conditional else {}
 
 
-def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Dataset, Dataset] | None) -> Task:
+def _check_gan(settings: Gan) -> None:
     if settings.conditional and settings.pack > 1:
         raise RunError("pictures of several classes can't be judged together: pack=1 with conditional=True")
+    both = (settings.optimizer, settings.discriminator_optimizer or settings.optimizer)
+    if settings.remat or any(one.accumulate > 1 for one in both):
+        raise RunError("a GAN's step takes its batch whole: no remat, no optimizer.accumulate; take a smaller batch")
+
+
+def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Dataset, Dataset] | None) -> Task:
+    _check_gan(settings)
     generator = build(settings.generator, _generator_arguments(settings, shape, classes))
     discriminator = build(settings.discriminator, {**_told(settings, classes), **settings.discriminator_options})
     for_d = settings.discriminator_optimizer or settings.optimizer
@@ -261,6 +270,7 @@ def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Data
             pack=settings.pack,
             axis_name=axis_name,
             skip_nonfinite=settings.patience > 0,
+            compute_dtype=settings.dtype,
             told={name: rate for name, rate in {**rates, **_paces(settings)}.items() if callable(rate)},
             **rates,
             **little.step_options(settings, sets[0] if sets else None),
