@@ -62,7 +62,7 @@ def framed(array: np.ndarray, side: int, margin: int) -> np.ndarray:
     """Laid on a square, `margin` pixels from its corner.
 
     Example:
-      >>> framed(np.ones((2, 3)), 8, 1).sum()
+      >>> float(framed(np.ones((2, 3)), 8, 1).sum())
       6.0
     """
     after = [(margin, side - margin - n) for n in array.shape[:2]]

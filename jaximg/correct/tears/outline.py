@@ -21,7 +21,7 @@ def outline(mask: np.ndarray) -> np.ndarray:
     """Points around a fragment, `STEP` apart, smoothed: `(n,)` complex, x + i y.
 
     Example:
-      >>> abs(outline(np.pad(np.ones((40, 40), bool), 12))).max() < 100
+      >>> bool(abs(outline(np.pad(np.ones((40, 40), bool), 12))).max() < 100)
       True
     """
     points = np.asarray(ops.contour(mask.astype(np.float32)[..., None], points=POINTS))
