@@ -242,6 +242,7 @@ def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Data
     for_d = settings.discriminator_optimizer or settings.optimizer
     tx_g, tx_d = (optimizer(which, settings.steps) for which in (settings.optimizer, for_d))
     rates = _rates(settings)
+    told: dict[str, Any] = {name: rate for name, rate in {**rates, **_paces(settings)}.items() if callable(rate)}
     label = {"label": jnp.zeros(1, jnp.int32)} if settings.conditional else {}
 
     def init(key: Key) -> TrainState:
@@ -271,7 +272,7 @@ def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Data
             axis_name=axis_name,
             skip_nonfinite=settings.patience > 0,
             compute_dtype=settings.dtype,
-            told={name: rate for name, rate in {**rates, **_paces(settings)}.items() if callable(rate)},
+            told=told,
             **rates,
             **little.step_options(settings, sets[0] if sets else None),
         )
