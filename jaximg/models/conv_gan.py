@@ -105,7 +105,7 @@ class ConvGenerator(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, (x.shape[-1],)).astype(x.dtype)
         x = nn.leaky_relu(x + bias[None, None, None, :], SLOPE)
         x = Conv(self.patch**2 * self.shape[-1], (3, 3), kernel_init=LINEAR, name="picture")(x)
-        return depth_to_space(x, self.patch)
+        return jnp.asarray(depth_to_space(x, self.patch))
 
 
 class ConvDiscriminator(nn.Module):
