@@ -20,7 +20,7 @@ config = Demo(
         Damage("Noise", "Gaussian noise of sigma 25 of 255.", partial(degrade.gaussian_noise, sigma=25 / 255)),
         Damage("JPEG", "Saved as a JPEG of quality 10.", lambda key, image: degrade.jpeg_real(image, 10)),
         Damage("Scratches", "Twelve curved scratches.", partial(degrade.scratches, count=12)),
-        Damage("Missing regions", "A tenth of the picture lost.", partial(degrade.holes, count=8, value=1.0)),
+        Damage("Missing regions", "A tenth of the picture lost.", partial(degrade.holes, count=24, value=1.0)),
         Damage("Torn in two", "Torn in two; the smaller part was moved and turned.", degrade.tear),
         Damage("Four pieces", "Torn in four pieces, scattered and turned.", degrade.tear_pieces, pieces=True),
     ),

@@ -40,7 +40,8 @@ def test_nothing_missing_and_nothing_to_copy_from_are_defined(by_halves):
         np.testing.assert_allclose(filled[..., c][~known], x[..., c][known].mean(), rtol=1e-5)
 
 
-def test_large_holes_are_filled_by_example_and_small_ones_smoothly():
+def test_large_holes_are_filled_by_example_and_small_ones_smoothly(monkeypatch):
+    monkeypatch.setattr("jaximg.correct.fill.THICK", 16)
     x, large, small = tiles(64, 64), np.zeros((64, 64, 1), bool), np.zeros((64, 64, 1), bool)
     large[20:40, 20:38] = True
     small[50:60, 4:60] = True
@@ -58,7 +59,8 @@ def test_a_hole_larger_than_half_a_square_is_filled_as_sharply(monkeypatch):
     np.testing.assert_array_equal(x[tuple(found.T)], x[missing])
 
 
-def test_pictures_of_many_sizes_take_one_program():
+def test_pictures_of_many_sizes_take_one_program(monkeypatch):
+    monkeypatch.setattr("jaximg.correct.fill.THICK", 16)
     before = _choose._cache_size()
     for size in (50, 57, 64):
         x = tiles(size, size - 3)

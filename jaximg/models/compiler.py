@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 CPU = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE"}
-"""The default but for convolutions, which that library computes slower; sums by it are more exact: it adds by halves."""
+"""The default but for convolutions, which that library computes slower; its sums are more exact: it adds by halves."""
 
 
 def compiler_options(devices: Sequence[Any]) -> dict[str, Any] | None:
