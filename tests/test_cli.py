@@ -57,7 +57,7 @@ def test_help_names_every_command(capsys):
         (["diagnose"], "no picture given"),
         (["op", "gausian_blur", "a", "b"], "perhaps gaussian_blur"),
         (["op", "gaussian_blur", "a.png", "b.png"], "--sigma"),
-        (["demo", "--config", "nothing", "-o", "d"], "no config 'nothing': there are cnn_digits"),
+        (["demo", "--config", "nothing", "-o", "d"], "no config 'nothing': there are ambient_digits, cnn_digits"),
     ],
 )
 def test_a_mistake_is_one_line_and_code_2(capsys, tmp_path, monkeypatch, argv, said):
@@ -177,7 +177,7 @@ def test_demo_writes_a_page_and_its_pictures_twice(capsys, tmp_path):
     folder = tmp_path / "demo"
     code, out, err = run(capsys, "demo", "-o", folder)
     assert (code, err) == (0, "")
-    assert len(list(folder.glob("*-damaged.png"))) == len(list(folder.glob("*-corrected.png"))) == 4
+    assert len(list(folder.glob("*-damaged.png"))) == len(list(folder.glob("*-corrected.png"))) == 6
     html = (folder / "index.html").read_text()
     assert all(path.name in html for path in folder.glob("*.png"))
     assert out.splitlines()[0].startswith("damage")

@@ -37,7 +37,7 @@ def load(name: str, kind: type[Config]) -> Config:
     Example:
       >>> load("nothing", object)
       Traceback (most recent call last):
-      jaximg.cli.parse.Usage: no config 'nothing': there are cnn_digits, ... or pass the path of a .py file
+      jaximg.cli.parse.Usage: no config 'nothing': there are ..., cnn_digits, ... or pass the path of a .py file
     """
     path = Path(name) if name.endswith(".py") else folder() / f"{name}.py"
     if not path.is_file():

@@ -41,7 +41,7 @@ def fill(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
       >>> bool(np.allclose(fill(np.where(hole, np.nan, x), hole), x))
       True
     """
-    lost = missing.any(-1)
+    lost = np.asarray(missing.any(-1))
     deep = _holds_square(lost, THICK)
     if not deep.any():
         return fill_smoothly(image, missing)

@@ -114,7 +114,9 @@ def _ends(
 
     def descend(carry: tuple, _: None) -> tuple[tuple, None]:
         z, state = carry
-        updates, state = tx.update(jax.grad(lambda z: jnp.sum(cost(z)[0]))(z), state)
+        slope = jax.grad(lambda z: jnp.sum(cost(z)[0]))(z)
+        with jax.numpy_dtype_promotion("standard"):  # Optax counts its steps in integers
+            updates, state = tx.update(slope, state)
         return (optax.apply_updates(z, updates), state), None
 
     (z, _), _ = jax.lax.scan(descend, (z, tx.init(z)), None, length=steps)

@@ -77,7 +77,7 @@ def _tiles(missing: np.ndarray, side: int) -> Iterator[tuple[np.ndarray, np.ndar
     while left.any():
         y, x = np.unravel_index(left.argmax(), left.shape)
         rows, columns = slice(y, y + inner), slice(max(0, x - inner // 2), x + inner // 2)
-        hole = np.argwhere(left[rows, columns]) + (y, columns.start)
+        hole = np.argwhere(left[rows, columns]) + np.array([y, columns.start])
         left[rows, columns] = False
         yield (hole.min(0) + hole.max(0) + 1 - side) // 2, hole
 

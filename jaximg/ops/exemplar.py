@@ -342,7 +342,7 @@ def _anywhere(index: jax.Array, turn: jax.Array, reach: int) -> jax.Array:
 def _voices(level: _Level, match: _Match, place: jax.Array, patch: int) -> tuple[jax.Array, jax.Array, jax.Array]:
     """What the squares over each place say: the pixel to copy, their misfit and their trust, `(patch^2, n)` each."""
     r, (height, width) = patch // 2, level.known.shape
-    offsets = jnp.asarray(np.stack(np.mgrid[-r : r + 1, -r : r + 1], -1).reshape(-1, 1, 2), jnp.int32)
+    offsets = jnp.asarray(np.moveaxis(np.mgrid[-r : r + 1, -r : r + 1], 0, -1).reshape(-1, 1, 2), jnp.int32)
     middle = patches.within(place[None] + offsets, (height, width))
     inside = (middle == place[None] + offsets).all(-1)
     source = patches.within(patches.at(match.place, middle) - offsets, (height, width))

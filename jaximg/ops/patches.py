@@ -34,7 +34,7 @@ def cut(padded: jax.Array, corners: jax.Array, size: int) -> jax.Array:
     return flat.reshape(*corners.shape[:-1], *shape)
 
 
-def places(hw: tuple[int, int]) -> jax.Array:
+def places(hw: tuple[int, ...]) -> jax.Array:
     """Row and column of every pixel, `(H, W, 2)` int32.
 
     Example:
@@ -44,7 +44,7 @@ def places(hw: tuple[int, int]) -> jax.Array:
     return jnp.stack([lax.broadcasted_iota(jnp.int32, hw, axis) for axis in (0, 1)], -1)
 
 
-def within(place: jax.Array, hw: tuple[int, int]) -> jax.Array:
+def within(place: jax.Array, hw: tuple[int, ...]) -> jax.Array:
     """The nearest places within a picture.
 
     Example:

@@ -79,7 +79,7 @@ class Collapse:
       >>> alarm = Collapse()
       >>> lines = [alarm(step, {"spread_fake": 0.01, "spread_real": 1.0}) for step in range(6)]
       >>> lines[0], lines[-1]
-      ('', 'samples are 12 % as far apart as real pictures: the generator collapses')
+      ('', 'samples are 13 % as far apart as real pictures: the generator collapses')
       >>> alarm(9, {"samples/coverage": 0.09, "samples/coverage_real": 0.9})
       'samples cover 9 % of the data, real pictures 90 %: the generator collapses'
     """

@@ -130,8 +130,8 @@ def _cutout(key: Key, image: jax.Array, strength: jax.Array) -> jax.Array:
     height, width = image.shape[:2]
     do, row, column = jax.random.split(key, 3)
     here = jnp.where(jax.random.uniform(do) < strength, 0.5 * CUT, 0.0)
-    rows = jnp.abs(jnp.arange(height) + 0.5 - height * jax.random.uniform(row)) < here * height
-    columns = jnp.abs(jnp.arange(width) + 0.5 - width * jax.random.uniform(column)) < here * width
+    rows = jnp.abs(jnp.arange(height, dtype=image.dtype) + 0.5 - height * jax.random.uniform(row)) < here * height
+    columns = jnp.abs(jnp.arange(width, dtype=image.dtype) + 0.5 - width * jax.random.uniform(column)) < here * width
     return jnp.where((rows[:, None] & columns[None, :])[..., None], jnp.zeros_like(image), image)
 
 

@@ -160,7 +160,7 @@ def _settled(shifts: np.ndarray, gain: np.ndarray, ends: np.ndarray, most: int) 
     for _ in range(3):
         for k in np.nonzero(level)[0]:
             tried = {int(level[k]) + d for d in (-2, -1, 0, 1, 2)}
-            level[k] = max(sorted(tried, key=abs), key=lambda v: fits(k, v))
+            level[k] = max(sorted(tried, key=abs), key=lambda v: fits(int(k), v))
     return np.repeat(level, last - first)
 
 
