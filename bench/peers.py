@@ -58,6 +58,8 @@ def _axis(image: np.ndarray) -> int | None:
     return -1 if image.ndim == 3 else None
 
 
+MODES = {"nearest": "nearest", "linear": "bilinear", "cubic": "bicubic", "area": "area"}
+"""Our names of interpolations, and torch's."""
 K = kornia.filters
 M = kornia.morphology
 PEERS: dict[str, dict[str, Prepare]] = {
@@ -121,16 +123,24 @@ PEERS: dict[str, dict[str, Prepare]] = {
     },
     "resize": {
         "scikit-image": _skimage(lambda x, shape, **k: skimage.transform.resize(x, shape, order=1)),
-        "kornia": _kornia(lambda x, shape, **k: kornia.geometry.resize(x, shape)),
+        "kornia": _kornia(
+            lambda x, shape, method="linear", antialias=False: kornia.geometry.resize(
+                x, shape, MODES[method], align_corners=None, antialias=antialias
+            )
+        ),
     },
     "warp_affine": {
-        "kornia": _kornia(lambda x, m, **k: kornia.geometry.warp_affine(x, torch.from_numpy(m)[None], x.shape[-2:])),
+        "kornia": _kornia(
+            lambda x, m, method="linear", **k: kornia.geometry.warp_affine(
+                x, torch.from_numpy(m)[None], x.shape[-2:], MODES[method]
+            )
+        ),
         "dm-pix": _pix(lambda x, m, **k: dm_pix.affine_transform(x, _pix_matrix(m))),
     },
     "remap": {
         "kornia": _kornia(
-            lambda x, u, v, **k: kornia.geometry.remap(
-                x, torch.from_numpy(u)[None], torch.from_numpy(v)[None], align_corners=True
+            lambda x, u, v, method="linear", **k: kornia.geometry.remap(
+                x, torch.from_numpy(u)[None], torch.from_numpy(v)[None], MODES[method], align_corners=True
             )
         )
     },
