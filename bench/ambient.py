@@ -8,30 +8,18 @@ package. `--quick` trains a few steps, to see that all works.
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from bench.little import MANY, Scorer, arm
-from bench.table import Row, at_most, emit, parser
+from bench.little import MANY, Scorer, arm, asked
+from bench.table import Row, at_most, emit
 from jaximg import report
-from jaximg.cli import configs
 from jaximg.evaluate import frechet_distance
-from jaximg.train import config
-
-TIMES = 12
 
 
 def main() -> int:
     """Trains both and compares them."""
-    arguments = parser(__doc__)
-    arguments.add_argument("--arm", default="plain,ambient", help="of plain, ambient")
-    arguments.add_argument("--grid", type=Path, help="draw data, and samples of each arm")
-    arguments.add_argument("--steps", type=int, help="in place of the config's")
-    options = arguments.parse_args()
-    base = configs.load("ambient_digits", config.Gan)
-    where = str(options.data / "mnist") if options.data else "digits"
-    base = replace(base, data=where, steps=options.steps or (TIMES if options.quick else base.steps))
+    options, base = asked(__doc__ or "", "ambient_digits", "plain,ambient", "data, and samples of each arm")
     found: dict[str, Scorer] = {}
     for name in options.arm.split(","):
         print(f"{name}:", flush=True)

@@ -26,7 +26,7 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 def in_8_bits(image: np.ndarray) -> np.ndarray:
     """As a file would hold it."""
-    return (np.round(255 * np.clip(image, 0, 1)) / 255).astype(np.float32)
+    return (np.round(255 * np.clip(np.asarray(image, np.float32), 0, 1)) / 255).astype(np.float32)
 
 
 def one(path: Path, seed: int) -> dict[str, float]:

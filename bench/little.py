@@ -7,6 +7,7 @@ by ADA. Without `--data` the digits are the 5,000 of an installed package. `--qu
 works.
 """
 
+import argparse
 import sys
 import time
 from dataclasses import replace
@@ -24,7 +25,8 @@ from jaximg.train.loop import Every, fit
 from jaximg.train.state import TrainState
 from jaximg.train.trained import Trained, load
 
-EVERY = 500
+EVERY, QUICK = 500, 12
+"""Steps between two looks, and of a quick run."""
 FEW, MANY = 1000, 10_000
 """Samples at each look, and of the best moment."""
 
@@ -106,16 +108,28 @@ def floor(scorer: Scorer) -> list[Row]:
     ]
 
 
-def main() -> int:
-    """Trains both arms and compares them."""
-    arguments = parser(__doc__)
-    arguments.add_argument("--arm", default="none,ada", help="of none, ada, diffaugment")
-    arguments.add_argument("--grid", type=Path, help="draw samples of each arm's best moment")
+def asked(about: str, name: str, arms: str, drawn: str) -> tuple[argparse.Namespace, config.Gan]:
+    """The command line of a benchmark that trains a config's run in several ways, and the config as it asks.
+
+    Args:
+      about: the benchmark's docstring.
+      name: the config's.
+      arms: the ways that are trained by default.
+      drawn: what `--grid` draws.
+    """
+    arguments = parser(about)
+    arguments.add_argument("--arm", default=arms, help="which to train, with commas between them")
+    arguments.add_argument("--grid", type=Path, help=f"draw {drawn}")
     arguments.add_argument("--steps", type=int, help="in place of the config's")
     options = arguments.parse_args()
-    base = configs.load("little_digits", config.Gan)
+    base = configs.load(name, config.Gan)
     where = str(options.data / "mnist") if options.data else "digits"
-    base = replace(base, data=where, steps=options.steps or (12 if options.quick else base.steps))
+    return options, replace(base, data=where, steps=options.steps or (QUICK if options.quick else base.steps))
+
+
+def main() -> int:
+    """Trains both arms and compares them; `--arm diffaugment` is a third."""
+    options, base = asked(__doc__ or "", "little_digits", "none,ada", "samples of each arm's best moment")
     found: dict[str, Scorer] = {}
     for name in options.arm.split(","):
         print(f"{name}:", flush=True)
