@@ -1,4 +1,4 @@
-"""Resizing: two thin passes, one an axis, each a short weighted sum whose weights are known when the shapes are."""
+"""Resizing: a thin pass for each axis, or one for both: short weighted sums with weights known when the shapes are."""
 
 import math
 import operator
@@ -63,10 +63,9 @@ def resize(
 def _resize(image: jax.Array, height: int, width: int, method: Method, antialias: bool) -> jax.Array:
     plans = {-3: Plan(image.shape[-3], height, method, antialias), -2: Plan(image.shape[-2], width, method, antialias)}
     columns_first = height >= image.shape[-3]  # columns cost more: do fewer of them
-    for axis in (-2, -3) if columns_first else (-3, -2):
-        if plans[axis].n_in != plans[axis].n_out:
-            image = _along_p.bind(image, axis=image.ndim + axis, plan=plans[axis])
-    return image
+    order = (-2, -3) if columns_first else (-3, -2)
+    passes = tuple((axis, plans[axis]) for axis in order if plans[axis].n_in != plans[axis].n_out)
+    return _resize_p.bind(image, passes=passes) if passes else image
 
 
 # --- the weights -----------------------------------------------------------------------------------------------------
@@ -80,6 +79,10 @@ class Plan(NamedTuple):
     method: Method
     antialias: bool
     transposed: bool = False
+
+
+Passes = tuple[tuple[int, Plan], ...]
+"""The axes, counted from the last, in the order that they are resized in."""
 
 
 def _triangle(t: np.ndarray) -> np.ndarray:
@@ -141,11 +144,38 @@ def _table(plan: Plan) -> tuple[np.ndarray, np.ndarray]:
 # --- the sum ---------------------------------------------------------------------------------------------------------
 
 
-def _along_impl(x: jax.Array, *, axis: int, plan: Plan) -> jax.Array:
-    one_tap = _neighbours(plan)[1].shape[1] == 1
-    if not plan.transposed and (one_tap or _few_in_step(plan)):
-        return _along(x, axis, plan)  # small enough to be one loop with what comes next
-    return windows.apart(partial(_along, axis=axis, plan=plan))(x)
+def _resize_impl(x: jax.Array, *, passes: Passes) -> jax.Array:
+    if _in_one(passes, x.shape[-1]):
+        return _four_taps(x, *(plan for _, plan in passes))
+    for axis, plan in passes:
+        one_loop = not plan.transposed and (_taps(plan) == 1 or _few_in_step(plan))  # small enough for what comes next
+        along = partial(_along, axis=x.ndim + axis, plan=plan)
+        x = along(x) if one_loop else windows.apart(along)(x)
+    return x
+
+
+def _in_one(passes: Passes, channels: int) -> bool:
+    """Whether reading four pixels for each of so few costs less than a pass that makes what most don't need."""
+    plans = [plan for _, plan in passes]
+    return len(plans) == 2 and all(
+        plan.n_in >= 2 * plan.n_out and _taps(plan) == 2 and not plan.transposed and _phases(plan, channels) is None
+        for plan in plans
+    )
+
+
+def _four_taps(x: jax.Array, rows: Plan, columns: Plan) -> jax.Array:
+    *batch, height, width, channels = x.shape
+    dtype = windows.wide(x.dtype)
+    pixels = x.reshape(-1, channels)
+    start = lax.broadcasted_iota(jnp.int32, (math.prod(batch), 1, 1), 0) * (height * width)
+    (down, down_weights), (along, along_weights) = _table(rows), _table(columns)
+    out = jnp.zeros((), dtype)
+    for i, wi in zip(down, down_weights, strict=True):
+        for j, wj in zip(along, along_weights, strict=True):
+            index = start + jnp.asarray(i[:, None] * width + j[None])[None]
+            got = pixels.at[index].get(mode="promise_in_bounds", wrap_negative_indices=False)
+            out += jnp.asarray(wi[:, None] * wj, dtype)[None, :, :, None] * got.astype(dtype)
+    return out.astype(x.dtype).reshape(*batch, rows.n_out, columns.n_out, channels)
 
 
 def _along(x: jax.Array, axis: int, plan: Plan) -> jax.Array:
@@ -180,6 +210,10 @@ def _gathered(x: jax.Array, axis: int, plan: Plan) -> jax.Array:
     return out.astype(x.dtype).reshape(*x.shape[:axis], index.shape[1], *after)
 
 
+def _taps(plan: Plan) -> int:
+    return _neighbours(plan._replace(transposed=False))[1].shape[1]
+
+
 @lru_cache(maxsize=256)
 def _phases(plan: Plan, channels: int) -> tuple[int, np.ndarray] | None:
     """First offset and `(offsets, phases)` weights if these repeat and slices are the faster way, else None."""
@@ -200,7 +234,7 @@ def _phases(plan: Plan, channels: int) -> tuple[int, np.ndarray] | None:
 
 
 def _few_in_step(plan: Plan) -> bool:
-    return plan.n_in % plan.n_out == 0 and not plan.antialias and _neighbours(plan)[1].shape[1] <= 2
+    return plan.n_in % plan.n_out == 0 and not plan.antialias and _taps(plan) <= 2
 
 
 def _strided(x: jax.Array, axis: int, plan: Plan, low: int, table: np.ndarray) -> jax.Array:
@@ -222,23 +256,26 @@ def _strided(x: jax.Array, axis: int, plan: Plan, low: int, table: np.ndarray) -
     return out.reshape(*x.shape[:axis], plan.n_out, *x.shape[axis + 1 :])
 
 
-def _along_shape(x: Any, *, axis: int, plan: Plan) -> Any:
-    size = plan.n_in if plan.transposed else plan.n_out
-    return x.update(shape=(*x.shape[:axis], size, *x.shape[axis + 1 :]), weak_type=False)
+def _resize_shape(x: Any, *, passes: Passes) -> Any:
+    shape = list(x.shape)
+    for axis, plan in passes:
+        shape[axis] = plan.n_in if plan.transposed else plan.n_out
+    return x.update(shape=tuple(shape), weak_type=False)
 
 
-def _along_transpose(cotangent: jax.Array, x: Any, *, axis: int, plan: Plan) -> list[jax.Array]:
+def _resize_transpose(cotangent: jax.Array, x: Any, *, passes: Passes) -> list[jax.Array]:
     del x
-    return [_along_p.bind(cotangent, axis=axis, plan=plan._replace(transposed=not plan.transposed))]
+    back = tuple((axis, plan._replace(transposed=not plan.transposed)) for axis, plan in reversed(passes))
+    return [_resize_p.bind(cotangent, passes=back)]
 
 
-def _along_batch(args: Any, axes: Any, *, axis: int, plan: Plan) -> tuple[jax.Array, int]:
-    return _along_p.bind(jnp.moveaxis(args[0], axes[0], 0), axis=axis + 1, plan=plan), 0
+def _resize_batch(args: Any, axes: Any, *, passes: Passes) -> tuple[jax.Array, int]:
+    return _resize_p.bind(jnp.moveaxis(args[0], axes[0], 0), passes=passes), 0
 
 
-_along_p = Primitive("resize_along")
-_along_p.def_impl(partial(jax.jit, static_argnames=("axis", "plan"))(_along_impl))
-_along_p.def_abstract_eval(_along_shape)
-ad.deflinear2(_along_p, _along_transpose)
-batching.primitive_batchers[_along_p] = _along_batch
-mlir.register_lowering(_along_p, mlir.lower_fun(_along_impl, multiple_results=False))
+_resize_p = Primitive("resize")
+_resize_p.def_impl(partial(jax.jit, static_argnames="passes")(_resize_impl))
+_resize_p.def_abstract_eval(_resize_shape)
+ad.deflinear2(_resize_p, _resize_transpose)
+batching.primitive_batchers[_resize_p] = _resize_batch
+mlir.register_lowering(_resize_p, mlir.lower_fun(_resize_impl, multiple_results=False))
