@@ -52,6 +52,9 @@ class Row:
 MALLOC = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=100000000000"
 """Saves page faults on large arrays, of all that are timed; glibc reads it at start-up."""
 
+REST, SHORT = 0.01, 0.02
+"""Seconds between two timed functions, and below which one runs once unmeasured."""
+
 
 def same_malloc(module: str, **environment: str) -> None:
     """Starts `python -m module` once more if it runs without the settings that all who are timed share.
@@ -118,19 +121,32 @@ def emit(rows: Sequence[Row], path: Path | None = None) -> int:
 
 
 def interleaved(functions: dict[str, Callable[[], object]], *, rounds: int, budget_s: float = 4.0) -> dict[str, float]:
-    """Median seconds of each function, taken in turns after a warm-up, so that a slow minute slows all alike."""
+    """Median seconds of each function, taken in turns after a warm-up, so that a slow minute slows all alike.
+
+    Between two of them is a rest: the threads of a library wait for more work by spinning, on the cores of the next.
+    What is short runs once unmeasured after it, since its own threads have gone to sleep by then.
+    """
     for f in functions.values():
         f()
+    seconds = {name: _measure(f) for name, f in functions.items()}
     times: dict[str, list[float]] = {name: [] for name in functions}
     start = time.perf_counter()
     for _ in range(rounds):
         for name, f in functions.items():
-            begin = time.perf_counter()
-            f()
-            times[name].append(time.perf_counter() - begin)
+            time.sleep(REST)
+            if seconds[name] < SHORT:
+                f()
+            seconds[name] = _measure(f)
+            times[name].append(seconds[name])
         if time.perf_counter() - start > budget_s:
             break
     return {name: statistics.median(t) for name, t in times.items()}
+
+
+def _measure(f: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    f()
+    return time.perf_counter() - begin
 
 
 def _cpuinfo() -> list[str]:
