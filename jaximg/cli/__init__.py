@@ -15,7 +15,7 @@ COMMANDS = {
     "correct": "Find what is wrong with pictures and repair it.",
     "diagnose": "Say what is wrong with pictures, changing nothing.",
     "op": "Run one operator of jaximg.ops on a picture.",
-    "demo": "Damage a photograph in four ways, correct each, show the difference.",
+    "demo": "Damage photographs in six ways, correct each, show the difference.",
     "train": "Train a classifier or a generator, or go on where it stopped.",
     "generate": "Make pictures with a trained generator.",
     "evaluate": "Measure a trained model against real pictures.",
