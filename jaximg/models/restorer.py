@@ -26,6 +26,7 @@ class Restorer(nn.Module):
     Attributes:
       features: channels at a half, a quarter and an eighth of the picture's side.
       blocks: residual blocks on each level, on the way down and up.
+      fills: the first map tells which pixels are known (1) and these come back as they are.
 
     Call with an image `(B, H, W, C)` and any number of maps `(B, H, W, 1 or more)` that tell what is wrong where: a
     noise level, a JPEG's coarseness, a mask. Any size: the picture is continued by mirroring to a multiple of `stride`.
@@ -45,6 +46,7 @@ class Restorer(nn.Module):
 
     features: Sequence[int] = (32, 64, 128)
     blocks: int = 2
+    fills: bool = False
 
     @nn.compact
     def __call__(self, image: jax.Array, *maps: jax.Array, inside: jax.Array | None = None) -> jax.Array:
@@ -57,7 +59,8 @@ class Restorer(nn.Module):
         x = _within(masks[0], _conv(self.features[0], "head")(unshuffle(x)))
         x = self._level(x, 0, masks)
         x = shuffle(_conv(4 * channels, "tail", nn.initializers.zeros)(x))
-        return image + x[..., :height, :width, :]
+        x = x[..., :height, :width, :]
+        return image + (x * (1 - maps[0]) if self.fills else x)
 
     @property
     def stride(self) -> int:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaximg import degrade
+from jaximg import degrade, ops
 from jaximg.models.restorer import coarseness
 from jaximg.ops.dct import dct_matrix
 from jaximg.typing import Key
@@ -21,6 +21,8 @@ Recipe = Callable[[Key, jax.Array], tuple[Inputs, jax.Array]]
 
 STRONGEST = 55 / 255
 """Gaussian noise goes up to this."""
+LINES, STROKES, WRITTEN = 2, 10, 24
+"""Scratches and strokes drawn on a picture, and half the length in pixels of what is written."""
 _HIGH = (np.add.outer(np.arange(8), np.arange(8)) >= 9).astype(np.float32)
 
 
@@ -51,7 +53,92 @@ def denoise(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
     return (damaged, _map(sigma, clean), _map(blocks, clean)), clean
 
 
-RECIPES: dict[str, Recipe] = {"denoise": denoise}
+def denoise_gray(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
+    """As `denoise`, of grey pictures made of colour ones by weights of any kind.
+
+    Args:
+      key: typed key.
+      clean: `(B, H, W, 1 or 3)`.
+
+    Returns:
+      As `denoise`, with one channel.
+
+    Example:
+      >>> denoise_gray(jax.random.key(0), jnp.full((8, 16, 16, 3), 0.5))[1].shape
+      (8, 16, 16, 1)
+    """
+    mixing, damaging = jax.random.split(key)
+    return denoise(damaging, gray(mixing, clean))
+
+
+def inpaint(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
+    """Grey pictures; half of the batch loses single pixels, a tenth to nine tenths of them, half lines and strokes.
+
+    What is missing is filled as smoothly as a few iterations can (`ops.inpaint_harmonic`): the network begins there.
+
+    Args:
+      key: typed key.
+      clean: `(B, H, W, 1 or 3)`.
+
+    Returns:
+      `(filled, known)` and the pictures, `(B, H, W, 1)` each.
+
+    Example:
+      >>> (filled, known), target = inpaint(jax.random.key(0), jnp.full((8, 16, 16, 3), 0.5))
+      >>> filled.shape, known.shape, bool(jnp.allclose(filled, target, atol=1e-5))
+      ((8, 16, 16, 1), (8, 16, 16, 1), True)
+    """
+    mixing, sowing, drawing, light = jax.random.split(key, 4)
+    clean = exposed(light, gray(mixing, clean))
+    known = jnp.concatenate([sown(sowing, clean[::2]), drawn(drawing, clean[1::2])])
+    clean = jnp.concatenate([clean[::2], clean[1::2]])
+    return (ops.inpaint_harmonic(clean, known, tolerance=1e-2, iterations=12), known), clean
+
+
+RECIPES: dict[str, Recipe] = {"denoise": denoise, "denoise_gray": denoise_gray, "inpaint": inpaint}
+
+
+def gray(key: Key, image: jax.Array) -> jax.Array:
+    """One channel out of all, weighted at random: more kinds of grey than a luma.
+
+    Example:
+      >>> gray(jax.random.key(0), jnp.full((2, 4, 4, 3), 0.5)).round(4).max().item()
+      0.5
+    """
+    weight = jax.random.uniform(key, (image.shape[0], 1, 1, image.shape[-1]), image.dtype, minval=0.1)
+    return jnp.sum(image * weight, -1, keepdims=True) / jnp.sum(weight, -1, keepdims=True)
+
+
+def sown(key: Key, image: jax.Array) -> jax.Array:
+    """Where a tenth to nine tenths of the pixels are known, `(B, H, W, 1)`."""
+    share, where = jax.random.split(key)
+    fraction = jax.random.uniform(share, image.shape[:1], minval=0.1, maxval=0.9)
+    return degrade.pixel_dropout(where, image, fraction=fraction)[1]
+
+
+def drawn(key: Key, image: jax.Array) -> jax.Array:
+    """Where no line and no stroke lies, `(B, H, W, 1)`: a scratch or letters, 1 to 6 pixels wide."""
+
+    def one(key: Key, image: jax.Array) -> jax.Array:
+        long, short, many = jax.random.split(key, 3)
+        widths = jax.random.uniform(many, (2,), minval=1.0, maxval=5.0)
+        scratched = degrade.scratches(long, image, count=LINES, width=widths[0])[1]
+        return jnp.minimum(scratched, strokes(short, image.shape[:2], widths[1]))
+
+    return jax.vmap(one)(jax.random.split(key, image.shape[0]), image)
+
+
+def strokes(key: Key, hw: tuple[int, int], width: jax.Array) -> jax.Array:
+    """0 on short straight strokes close to one another, as of letters, `(H, W, 1)`."""
+    line, place, ends = jax.random.split(key, 3)
+    middle = jax.random.uniform(line, (1, 2)) * jnp.asarray([hw], jnp.float32)
+    spread = jax.random.uniform(place, (STROKES, 2), minval=-1.0) * jnp.array([[WRITTEN / 4, WRITTEN]])
+    start, along = middle + spread, jax.random.uniform(ends, (STROKES, 2), minval=-1.0) * WRITTEN / 3
+    pixel = jnp.stack(jnp.mgrid[: hw[0], : hw[1]], -1)[:, :, None].astype(jnp.float32) - start[None, None]
+    along = along[None, None]
+    share = jnp.sum(pixel * along, -1, keepdims=True) / (jnp.sum(jnp.square(along), -1, keepdims=True) + 1e-6)
+    distance = jnp.linalg.norm(pixel - jnp.clip(share, 0, 1) * along, axis=-1)
+    return (jnp.min(distance, -1, keepdims=True) > width / 2).astype(jnp.float32)
 
 
 def gaussian(key: Key, clean: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
