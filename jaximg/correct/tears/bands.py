@@ -1,33 +1,32 @@
 """Bands of rows that lie sideways of where they belong, as in a torn video frame or a damaged scan.
 
 Neighbouring rows of a picture look alike. Where a band begins or ends they don't, unless one of them is moved: the
-movement under which they do is the band's. Strong horizontal edges look the same at no movement.
+movement under which they do is the band's. Where lines slant that holds of all rows around, and says nothing. And
+every row shows by itself where its ends have met, or how wide a margin it has left. The likeliest shifts of all rows
+together are found by Viterbi's algorithm.
 """
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from jaximg.correct.jpeg import luminance
-
 MOST = 64
 """The largest movement between neighbouring bands that is looked for, in pixels."""
-ABRUPT = 1.6
-"""At a sure seam rows differ so many times as much as beside it, at least,"""
-ALIKE = 0.5
-"""so much of that at most is left once they are moved,"""
-USUAL = 2.2
-"""which is so many times as much as beside it, at most."""
 SEAMS = 64
 """More seams than these are no bands."""
-FAINT, FLAT = 3.0 / 255, 0.5
-"""Rows that differ by less show nothing; nor do those where more than this share of the pixels are like the next."""
-PRICE, REST = 8.0, 0.05
-"""Of another seam, and of each row out of place, in natural logarithms of likelihoods,"""
-ROUNDING = 1.5 / 255
-"""Differences are known so well."""
-ALONG = 14
-"""where so many pixels of a row err together."""
+AWAY, HOME, REST = 18.0, 6.0, 0.05
+"""The price of a change to a place that isn't a row's own, of one back to it, and of every row out of place, in natural
+logarithms of likelihoods."""
+SURE = 30.0
+"""So much likelier must bands be than none."""
+ALONG, ROUNDING = 14, 0.5 / 255
+"""So many pixels of a row err together; differences of rows are known so well."""
+AROUND = 8
+"""What so many rows above and below a row say as well is no seam."""
+ENDS = 0.2
+"""The weight of where the ends of a row may have met."""
+EXACT = 1.6 / 255
+"""How near to a margin's colour its pixels are."""
 
 
 @dataclass(frozen=True)
@@ -62,118 +61,106 @@ def find_bands(image: np.ndarray) -> Bands:
     none = Bands(np.zeros(height, np.int32))
     if min(height, width) < 64 or not np.isfinite(image).all():
         return none
-    tone = luminance(image)
     most = min(MOST, width // 3)
-    sure = [y for y in _suspects(tone) if _sure(tone, y, most)]
-    if not 0 < len(sure) <= SEAMS:
+    seams = _seams(image.mean(-1), most)
+    if seams.max() < HOME:
         return none
-    shifts = _followed(tone, most)
-    if not len(sure) or (np.diff(shifts) != 0).sum() > SEAMS:
+    shifts, sure = max((_followed(seams, own) for own in _rows(image, most)), key=lambda found: found[1])
+    if sure < SURE or (np.diff(shifts) != 0).sum() > SEAMS:
         return none
     values, counts = np.unique(shifts, return_counts=True)
     shifts = shifts - values[counts.argmax()]
     return Bands(shifts.astype(np.int32), 1.0) if shifts.any() else none
 
 
-def _suspects(tone: np.ndarray) -> np.ndarray:
-    """Rows that differ from the one above by more than those around do from theirs."""
-    jump = _jumps(tone)
-    busy = (np.abs(np.diff(tone, axis=1)) < 1e-4).mean(1) < FLAT
-    rows = np.nonzero((jump > ABRUPT * _usual(jump)) & (jump > FAINT) & busy)[0]
-    return rows[(rows >= 2) & (rows <= tone.shape[0] - 2)]
-
-
-def _jumps(tone: np.ndarray) -> np.ndarray:
-    return np.concatenate([[0], np.abs(np.diff(tone, axis=0)).mean(1)])
-
-
-def _usual(jump: np.ndarray) -> np.ndarray:
-    """How much neighbouring rows differ around; beside a seam may lie another."""
-    padded = np.pad(jump, 3, "edge")
-    around = np.stack([padded[3 + k : len(padded) - 3 + k] for k in (-3, -2, -1, 1, 2, 3)])
-    return np.sort(around, 0)[-2]
-
-
-def _costs(tone: np.ndarray, rows: np.ndarray, most: int) -> np.ndarray:
-    """How much rows differ from those above once these are moved by -most ... most: `(n, 2 most + 1)`."""
+def _seams(tone: np.ndarray, most: int) -> np.ndarray:
+    """What speaks for each row's being moved by -most ... most against the row above: `(H - 1, 2 most + 1)`."""
     width = tone.shape[1]
-    above, below = tone[rows - 1][:, most : width - most], tone[rows]
-    return np.stack([np.abs(above - below[:, most + s : width - most + s]).mean(1) for s in range(-most, most + 1)], 1)
+    above, below = tone[:-1], np.pad(tone[1:], ((0, 0), (most, most)), "wrap")
+    cost = np.stack([np.abs(above - below[:, k : k + width]).mean(1) for k in range(2 * most + 1)], 1) + ROUNDING
+    gain = width / ALONG * np.log(cost[:, most : most + 1] / cost)
+    padded = np.pad(gain, ((AROUND, AROUND), (0, 0)), "edge")
+    around = np.stack([padded[k : k + len(gain)] for k in range(0, 2 * AROUND + 1, 2)])
+    return gain - np.maximum(np.median(around, 0), 0)
 
 
-def _sure(tone: np.ndarray, y: int, most: int) -> bool:
-    """Whether the rows from `y` on are moved against those above, beyond doubt."""
-    cost = _costs(tone, np.array([y]), most)[0]
-    best = int(cost.argmin())
-    usual = float(_usual(_jumps(tone[max(0, y - 8) : y + 8]))[min(y, 8)])
-    return abs(best - most) > 0 and cost[best] < ALIKE * cost[most] and cost[best] < USUAL * usual + ROUNDING / 2
+def _rows(image: np.ndarray, most: int) -> list[np.ndarray]:
+    """What speaks for each shift of each row by itself, against none: where the ends have met, or by margins."""
+    met = ENDS * _ends_met(image, most)
+    colour = _margin_colour(image, most)
+    return [met] if colour is None else [met, _margins(image, colour, most)]
 
 
-def _followed(tone: np.ndarray, most: int) -> np.ndarray:
-    """The likeliest shift of every row: like the row above's, or at a price another (Viterbi's algorithm)."""
-    height, width = tone.shape
+def _ends_met(image: np.ndarray, most: int) -> np.ndarray:
+    """The likelihood of a jump between unlike places there, against that of a step between neighbours: `(H, n)`."""
+    jump = np.abs(image - np.roll(image, 1, 1)).mean(-1)
+    unlike = np.maximum(np.abs(image - np.roll(image, image.shape[1] // 3, 1)).mean((1, 2)), 0.05)[:, None]
+    beside = np.maximum(np.roll(jump, 1, 1), np.roll(jump, -1, 1))
+    usual = 0.8 * beside + 0.3 * jump.mean(1, keepdims=True) + 1.5 / 255
+    says = np.clip(np.log(usual / unlike) + jump / usual - jump / unlike, -3, 4)
+    always = np.maximum(np.median(says, 0), 0)  # what a picture shows there in most rows is its own
+    always[0] = 0
+    out = (says - always)[:, np.arange(-most, most + 1) % image.shape[1]]
+    return out - out[:, most : most + 1]
+
+
+def _run_lengths(image: np.ndarray, colour: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which pixels have a colour, and how many in a row from the left and from the right: `(H, W)`, `(H,)`, `(H,)`."""
+    near = np.abs(image - colour).max(-1) <= EXACT
+    ended = np.pad(~near, ((0, 0), (0, 1)), constant_values=True)
+    return near, ended.argmax(1), np.pad(~near[:, ::-1], ((0, 0), (0, 1)), constant_values=True).argmax(1)
+
+
+def _margin_colour(image: np.ndarray, most: int) -> np.ndarray | None:
+    """The colour with which many rows begin or end, as far as the rows beside them."""
+    ends = np.concatenate([image[:, 0], image[:, -1]])
+    code = np.rint(ends * 255).astype(int) @ 256 ** np.arange(image.shape[-1])
+    _, first, count = np.unique(code, return_index=True, return_counts=True)
+    found: list[tuple[int, np.ndarray]] = []
+    for k in np.argsort(-count)[:4]:
+        _, left, right = _run_lengths(image, ends[first[k]])
+        run = np.where(left > 0, left, -right)
+        one = ((left > 0) != (right > 0)) & (np.abs(run) <= most)
+        steady = one[1:] & one[:-1] & (run[1:] == run[:-1])
+        wide = steady & (np.abs(run[1:]) >= 3)
+        if steady.sum() >= 6 and steady.sum() >= 0.6 * (run != 0).sum() and wide.sum() > 0.5 * steady.sum():
+            found.append((int(steady.sum()), ends[first[k]]))
+    return max(found, key=lambda f: f[0])[1] if found else None
+
+
+def _margins(image: np.ndarray, colour: np.ndarray, most: int) -> np.ndarray:
+    """What the margins of rows say for each shift, against none."""
+    near, left, right = _run_lengths(image, colour)
+    common = np.minimum(1, 3 * near[:, most:-most].mean(1))  # the print may have that colour too
+    price = (0.1 + 1.2 * (1 - common))[:, None]
+    shifts = np.arange(1, most + 1)[None]
+    out = np.zeros((len(image), 2 * most + 1))
+    for run, other, at in ((left, right, most + shifts[0]), (right, left, most - shifts[0])):
+        short, over = (np.clip(d, 0, 3) for d in (shifts - run[:, None], run[:, None] - shifts))
+        out[:, at] = -4.0 * short - price * (over + np.minimum(other, 3)[:, None])
+    return out + price * (np.minimum(left, 3) + np.minimum(right, 3))[:, None] * (np.arange(-most, most + 1) != 0)
+
+
+def _followed(seams: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, float]:
+    """The likeliest shift of every row, and how much likelier they are together than none (Viterbi's algorithm)."""
+    most = own.shape[1] // 2
     shifts = np.arange(-most, most + 1)
-    cost = _costs(tone, np.arange(1, height), most) + ROUNDING
-    gain = (width - 2 * most) / ALONG * np.log(cost[:, most : most + 1] / cost)
     offset = shifts[None] - shifts[:, None]  # from, to
     place = np.clip(offset + most, 0, 2 * most)
-    price = np.where(np.abs(offset) <= most, PRICE * (offset != 0), np.inf)
-    ends = _ends(tone, shifts)
-    score = -PRICE * (shifts != 0)
-    came = np.zeros((height, len(shifts)), np.int32)
-    for y in range(1, height):
-        total = score[:, None] + gain[y - 1][place] - price
+    price = np.where(shifts == 0, HOME, AWAY)[None] * (offset != 0)
+    price = np.where(np.abs(offset) <= most, price, np.inf)
+    rest = REST * (shifts != 0)
+    score = own[0] - AWAY * (shifts != 0)
+    came = np.zeros(own.shape, np.int32)
+    for y in range(1, len(own)):
+        total = score[:, None] + seams[y - 1][place] - price
         came[y] = total.argmax(0)
-        score = total.max(0) - REST * (shifts != 0) + 0.25 * ends[y]
-    path = np.zeros(height, np.int32)
+        score = total.max(0) + own[y] - rest
+    path = np.zeros(len(own), np.int32)
     path[-1] = score.argmax()
-    for y in range(height - 1, 0, -1):
+    for y in range(len(own) - 1, 0, -1):
         path[y - 1] = came[y, path[y]]
-    sharp = np.concatenate([2 * tone[:1] - tone[1:2], 2 * tone[1:] - tone[:-1]])  # what goes on below a row
-    above = _beyond(sharp, tone, most) + ROUNDING
-    gain = gain / 4 + 0.5 * (width - 2 * most) / ALONG * np.log(above[:, most : most + 1] / above)
-    return _settled(shifts[path], gain, 1.5 * ends, most)
-
-
-def _beyond(sharp: np.ndarray, tone: np.ndarray, most: int) -> np.ndarray:
-    """How much rows differ from the half-way continuation of those above and theirs upward, as `_costs`."""
-    width = tone.shape[1]
-    down = (sharp + tone)[:-1, most : width - most] / 2
-    up = np.concatenate([(3 * tone[1:-1] - tone[2:]) / 2, tone[-1:]])
-    return np.stack([np.abs(down - up[:, most + s : width - most + s]).mean(1) for s in range(-most, most + 1)], 1)
-
-
-def _settled(shifts: np.ndarray, gain: np.ndarray, ends: np.ndarray, most: int) -> np.ndarray:
-    """Each band moved by a pixel or two where that fits its neighbours and its own ends better."""
-    cuts = np.nonzero(np.diff(shifts))[0] + 1
-    first, last = np.concatenate([[0], cuts]), np.concatenate([cuts, [len(shifts)]])
-    level = shifts[first].copy()
-
-    def fits(k: int, value: int) -> float:
-        if abs(value) > most:
-            return -np.inf
-        own = float(ends[first[k] : last[k], value + most].sum()) - REST * (value != 0) * (last[k] - first[k])
-        sides = [(first[k], value - level[k - 1])] if k else []
-        sides += [(last[k], level[k + 1] - value)] if k + 1 < len(level) else []
-        return own + sum(float(gain[y - 1, np.clip(d + most, 0, 2 * most)]) for y, d in sides)
-
-    for _ in range(3):
-        for k in np.nonzero(level)[0]:
-            tried = {int(level[k]) + d for d in (-2, -1, 0, 1, 2)}
-            level[k] = max(sorted(tried, key=abs), key=lambda v: fits(int(k), v))
-    return np.repeat(level, last - first)
-
-
-def _ends(tone: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """What speaks for each shift of each row in the jump where its ends have met: `(H, n)`, 0 for no shift."""
-    width = tone.shape[1]
-    jump = np.abs(np.diff(tone, axis=1, prepend=tone[:, :1]))
-    size = jump / (np.median(jump, 1, keepdims=True) + 0.02)
-    usual = np.log1p(size).mean(1, keepdims=True)
-    at = np.where(shifts > 0, shifts, width + shifts) % width
-    out = np.clip(np.log1p(size[:, at]) - usual, -1, 2)
-    out = out - np.maximum(np.median(out, 0), 0)  # what a picture shows there in most rows is its own
-    return np.where(shifts == 0, 0, out)
+    return shifts[path], float(score.max())
 
 
 def put_back(image: np.ndarray, shifts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
