@@ -173,15 +173,30 @@ def test_demo_refuses_a_folder_that_is_not_its_own(capsys, tmp_path):
     assert files(tmp_path) == ["mine.txt"]
 
 
+TWO_DAMAGES = """
+from jaximg import degrade
+from jaximg.cli.demo import Damage, Demo
+
+impulses = Damage("Noise", "Salt and pepper.", lambda key, image: degrade.salt_and_pepper(key, image, amount=0.01))
+hole = Damage("A hole", "One.", lambda key, image: degrade.holes(key, image, count=1, fraction=0.001), masked=True)
+config = Demo(photograph="astronaut.png", credit="NASA", damages=(impulses, hole))
+"""
+
+
 def test_demo_writes_a_page_and_its_pictures_twice(capsys, tmp_path):
-    folder = tmp_path / "demo"
-    code, out, err = run(capsys, "demo", "-o", folder)
+    folder, config = tmp_path / "demo", tmp_path / "two.py"
+    config.write_text(TWO_DAMAGES)
+    code, out, err = run(capsys, "demo", "-o", folder, "--config", config)
     assert (code, err) == (0, "")
-    assert len(list(folder.glob("*-damaged.png"))) == len(list(folder.glob("*-corrected.png"))) == 6
+    assert files(folder) == [
+        ".jaximg-demo",
+        *("a-hole-corrected.png", "a-hole-damaged.png", "index.html", "noise-corrected.png", "noise-damaged.png"),
+        "photograph.png",
+    ]
     html = (folder / "index.html").read_text()
     assert all(path.name in html for path in folder.glob("*.png"))
     assert out.splitlines()[0].startswith("damage")
     assert str(folder / "index.html") in out
     (folder / "index.html").unlink()
-    assert run(capsys, "demo", "-o", folder)[0] == 0
+    assert run(capsys, "demo", "-o", folder, "--config", config)[0] == 0
     assert (folder / "index.html").exists()
