@@ -1,22 +1,33 @@
-"""Training steps a second, ours beside PyTorch and stock Flax: `python -m bench.train [--quick] [--only cnn]`.
+"""Training steps a second, ours beside PyTorch, Keras and stock Flax: `python -m bench.train [--quick] [--only cnn]`.
 
 The CNN, the GAN and the restoration U-Net, forward, backward and Adam, float32, two threads for all, the same malloc
-settings for all (set by starting itself anew), in turns, medians. PyTorch runs in its fastest form here: channels last,
-fused Adam. Stock Flax is the same step with `flax.linen`'s layers and the compiler's defaults. Figures are images a
-second; a ratio above 1 means that we are faster than the fastest of the others.
+settings for all (set by starting itself anew), in turns, medians. A turn begins with a step that isn't timed, in which
+the threads of who was before go to sleep. PyTorch runs in its fastest form here: channels last, fused Adam. Keras runs
+on TensorFlow, in a process of its own: `--keras PYTHON` names an interpreter that has both, if this one hasn't. Stock
+Flax is the same step with `flax.linen`'s layers and Optax's Adam, with the compiler's defaults. Figures are images a
+second; a ratio above 1 means that we are faster than the faster of PyTorch and Keras.
 """
 
 import os
+import statistics
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
 
-from bench.table import Row, at_least, emit, interleaved, parser, same_malloc
+from bench.table import Row, at_least, emit, parser, same_malloc
 
 THREADS = 2
+STEPS = 4
+"""That are timed in a turn."""
+Turn = Callable[[int], list[float]]
+"""Seconds of so many steps."""
 TARGETS = {"CNN": 0.95, "GAN": 1.3, "U-Net": 0.75}
 LATENT = 100
 
@@ -25,17 +36,70 @@ def main() -> int:
     """Times each network's step."""
     arguments = parser(__doc__)
     arguments.add_argument("--only", default="", help="networks whose name contains this")
+    arguments.add_argument("--keras", metavar="PYTHON", help="an interpreter that has Keras and TensorFlow")
     options = arguments.parse_args()
     same_malloc("bench.train", OMP_NUM_THREADS=str(THREADS))
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
+    python = options.keras or (sys.executable if find_spec("tensorflow") and find_spec("keras") else None)
+    if python is None:
+        print("Keras: not installed here, and no --keras PYTHON; PyTorch is the only peer")
     rows: list[Row] = []
     for name, (size, runs) in TASKS.items():
         if options.only.lower() in name.lower():
-            times = interleaved(runs(), rounds=15 if options.quick else 60, budget_s=8 if options.quick else 40)
+            times = _measured(name, runs(), python, budget_s=8 if options.quick else 40)
             rows += _rows(name, size, dict(times))
             print(f"{name}: " + ", ".join(f"{k} {v * 1e3:.1f} ms" for k, v in times.items()), flush=True)
     return emit(rows, options.json)
+
+
+def _measured(
+    name: str, runs: dict[str, Callable[[], object]], python: str | None, *, budget_s: float
+) -> dict[str, float]:
+    """Median seconds of a step of each, taken in turns, so that a slow minute slows all alike."""
+    with ExitStack() as stack:
+        turns = {who: _turn(run) for who, run in runs.items()}
+        if python is not None:
+            turns["Keras"] = stack.enter_context(_keras(python, name))
+        times: dict[str, list[float]] = {who: [] for who in turns}
+        start = time.perf_counter()
+        while time.perf_counter() - start < budget_s:
+            for who, turn in turns.items():
+                times[who] += turn(STEPS)
+    return {who: statistics.median(t) for who, t in times.items()}
+
+
+def _turn(run: Callable[[], object]) -> Turn:
+    def turn(steps: int) -> list[float]:
+        run()
+        times = []
+        for _ in range(steps):
+            begin = time.perf_counter()
+            run()
+            times.append(time.perf_counter() - begin)
+        return times
+
+    return turn
+
+
+@contextmanager
+def _keras(python: str, name: str) -> Iterator[Turn]:
+    """The network in Keras, in a process that waits while others have their turns."""
+    command = [python, str(Path(__file__).with_name("train_keras.py")), name.lower()]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as child:
+        given, told = child.stdin, child.stdout
+        if given is None or told is None or not told.readline():
+            raise SystemExit(f"{python}: no Keras and TensorFlow that run there")
+
+        def turn(steps: int) -> list[float]:
+            given.write(f"{steps}\n")
+            given.flush()
+            return [float(word) for word in told.readline().split()]
+
+        yield turn
+        given.close()
 
 
 def _rows(name: str, size: int, times: dict[str, float]) -> list[Row]:

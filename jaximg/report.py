@@ -7,53 +7,18 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from math import ceil, sqrt
 from pathlib import Path
 
 import numpy as np
 from PIL import Image as Pil
 from PIL import ImageDraw, ImageFont
 
+from jaximg.evaluate.pictures import grid
+
 __all__ = ["Comparison", "contact_sheet", "curve", "film", "grid", "label", "on_white", "page", "run_page", "save"]
 
 CAPTION = 20
 """Height of a line of text under a picture, in pixels."""
-
-
-def grid(
-    images: Sequence[np.ndarray], *, columns: int | None = None, gap: int = 8, background: float = 1.0
-) -> np.ndarray:
-    """Pictures in rows and columns, each in the middle of its cell; two in two columns are before and after.
-
-    Args:
-      images: `(H, W, 1 or 3)` each, in [0, 1]; sizes may differ, and a grey one among coloured ones turns RGB.
-      columns: how many side by side; by default about as many as there are rows.
-      gap: pixels between pictures.
-      background: grey of the gaps, in [0, 1].
-
-    Returns:
-      `(H', W', 1 or 3)` float32.
-
-    Raises:
-      ValueError: no pictures, or fewer than one column.
-
-    Example:
-      >>> grid([np.zeros((4, 5, 1)), np.ones((4, 5, 3))], columns=2, gap=2).shape
-      (4, 12, 3)
-    """
-    if not images or (columns is not None and columns < 1):
-        raise ValueError(f"a grid of {len(images)} pictures in {columns} columns: it needs one of each at least")
-    columns = min(columns or ceil(sqrt(len(images))), len(images))
-    rows = ceil(len(images) / columns)
-    height, width = (max(image.shape[axis] for image in images) for axis in (0, 1))
-    channels = max(image.shape[2] for image in images)
-    shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, channels)
-    canvas = np.full(shape, background, np.float32)
-    for i, image in enumerate(images):
-        top = i // columns * (height + gap) + (height - image.shape[0]) // 2
-        left = i % columns * (width + gap) + (width - image.shape[1]) // 2
-        canvas[top : top + image.shape[0], left : left + image.shape[1]] = image
-    return canvas
 
 
 def label(image: np.ndarray, text: str) -> np.ndarray:

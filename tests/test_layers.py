@@ -33,7 +33,7 @@ SOME = {
     "grain": ("train",),
     "tensorboardX": ("train/folder.py",),
     "dm_pix": ("ops", "quality"),
-    "PIL": ("io", "degrade", "correct", "report"),
+    "PIL": ("io", "degrade", "evaluate/pictures.py", "correct", "report"),
     "tifffile": ("io",),
     "skimage": ("cli",),
     "tyro": ("cli",),

@@ -165,6 +165,17 @@ def test_each_network_of_a_gan_goes_down_its_own_loss():
     assert np.isclose(metrics["loss_d"], 2 * np.log(2), atol=0.7)
 
 
+def test_a_gan_accumulates_over_parts_of_the_batch_whose_statistics_its_batch_norms_see():
+    nets = MLPGenerator((8, 8, 1), (4,)), MLPDiscriminator((4,))
+    state, step = adversarial(*nets)
+    half = {name: x[:4] for name, x in batch().items()}
+    twice = {name: jnp.repeat(x, 2, 0) for name, x in half.items()}  # parts are every other example: two of a kind
+    want, metrics = jax.jit(step)(state, half)
+    got, same = jax.jit(adversarial(*nets, accumulate=2)[1])(state, twice)
+    assert_near(got.params, want.params)
+    assert_near(same, metrics, atol=1e-5)
+
+
 def test_one_pass_over_reals_and_fakes_gives_both_penalties():
     nets = MLPGenerator((8, 8, 1), (6,)), DCDiscriminator((4,))
     options = dict(loss="relativistic", r1=lambda step: jnp.float32(0.5), r2=0.25, gradient_penalty=10.0)

@@ -86,24 +86,21 @@ def write_page(folder: Path, file: Path, *, figures: Sequence[Sequence[str]] = (
       figures: rows of a table: name, and of the model and of what it is compared with.
     """
     from jaximg import report
-    from jaximg.train.folder import read_options, read_stats
+    from jaximg.train.folder import curves_of, read_options
 
-    options, curves = read_options(folder), {}
-    for line in read_stats(folder):
-        for name, value in line.items():
-            if name not in ("step", "seconds"):
-                curves.setdefault(name, []).append((line["step"], value))
+    options, curves = read_options(folder), curves_of(folder, without=("seconds",))
     grids = sorted(folder.glob("fakes*.png"))
     which = sorted({round(k * (len(grids) - 1) / (SNAPSHOTS - 1)) for k in range(SNAPSHOTS)}) if grids else ()
     shown = {f"samples at step {int(path.stem.removeprefix('fakes'))}": path for path in (grids[i] for i in which)}
-    reals = folder / "reals.png"
+    others = {"what was taken for what": "confusion.png", "pictures to learn from": "reals.png"}
+    shown |= {caption: folder / name for caption, name in others.items() if (folder / name).is_file()}
     settings = {name: str(value) for name, value in options.items() if name != "facts"}
     kind, steps, pictures = (options.get(name) for name in ("kind", "steps", "batch"))
     page = report.run_page(
         folder.resolve().name,
         f"{kind}: {steps} steps of {pictures} pictures of {options.get('data')}",
         curves,
-        shown | ({"pictures to learn from": reals} if reals.is_file() else {}),
+        shown,
         head=("figure", "of the model", "beside it"),
         rows=figures,
         settings=settings,

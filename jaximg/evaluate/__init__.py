@@ -10,6 +10,7 @@ from jaximg.evaluate.classes import accuracy, class_histogram, class_kl, confusi
 from jaximg.evaluate.distances import frechet_distance, kernel_distance
 from jaximg.evaluate.modes import Modes, channel_classes, mode_statistics
 from jaximg.evaluate.neighbours import density_coverage, memorisation_ratio, precision_recall
+from jaximg.evaluate.pictures import confusion_picture, curves_picture, grid
 from jaximg.evaluate.report import GeneratorReport, judge_generator
 
 __all__ = [
@@ -20,8 +21,11 @@ __all__ = [
     "class_histogram",
     "class_kl",
     "confusion_matrix",
+    "confusion_picture",
+    "curves_picture",
     "density_coverage",
     "frechet_distance",
+    "grid",
     "in_batches",
     "judge_generator",
     "kernel_distance",

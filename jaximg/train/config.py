@@ -41,7 +41,8 @@ class Optimizer:
       beta2: of Adam; of two the second is reached when `hold` is over.
       weight_decay: of AdamW.
       clip: the largest norm of a gradient; 0 for any.
-      accumulate: batches whose gradients are averaged before one update.
+      accumulate: parts that a batch is worked through in, one after the other, to save memory; their gradients are
+        averaged before one update. A GAN's is that of `optimizer`, for both networks.
     """
 
     name: Literal["adam", "adamw", "sgd"] = "adam"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from jaximg import io
+from jaximg.evaluate.pictures import curves_picture, grid
 from jaximg.train import config
 
 OPTIONS, STATS, CHECKPOINTS = "options.json", "stats.jsonl", "checkpoints"
@@ -99,7 +100,17 @@ class Folder:
     def draw(self, name: str, images: np.ndarray) -> None:
         """Writes a grid of pictures as NAME.png: `(N, H, W, C)` in [0, 1]."""
         if self.writes:
-            io.write(self.path / f"{name}.png", mosaic(images), overwrite=True)
+            io.write(self.path / f"{name}.png", grid(np.clip(images, 0, 1), gap=2), overwrite=True)
+
+    def conclude(self, pictures: Mapping[str, np.ndarray]) -> None:
+        """Writes each picture as NAME.png, and what stats.jsonl has as curves.png, a plot for each figure."""
+        if not self.writes:
+            return
+        curves = curves_of(self.path)
+        if curves:
+            pictures = {**pictures, "curves": curves_picture(curves)}
+        for name, picture in pictures.items():
+            io.write(self.path / f"{name}.png", picture, overwrite=True)
 
     def close(self) -> None:
         """Writes what TensorBoard has not written yet."""
@@ -112,30 +123,6 @@ class Folder:
 
             self._tensorboard = SummaryWriter(str(self.path / "tensorboard"), purge_step=step)
         return self._tensorboard
-
-
-def mosaic(images: np.ndarray, *, columns: int | None = None, gap: int = 2) -> np.ndarray:
-    """Pictures of one size in rows and columns, on white.
-
-    Args:
-      images: `(N, H, W, C)`.
-      columns: how many side by side; about as many as rows by default.
-      gap: pixels between them.
-
-    Returns:
-      `(H', W', C)` float32 in [0, 1].
-
-    Example:
-      >>> mosaic(np.zeros((3, 4, 5, 1)), columns=2).shape
-      (10, 12, 1)
-    """
-    count, height, width, channels = images.shape
-    columns = min(columns or int(np.ceil(np.sqrt(count))), count)
-    rows = -(-count // columns)
-    cells = np.ones((rows * columns, height + gap, width + gap, channels), np.float32)
-    cells[:count, :height, :width] = np.clip(np.asarray(images, np.float32), 0, 1)
-    table = cells.reshape(rows, columns, *cells.shape[1:]).swapaxes(1, 2)
-    return table.reshape(rows * (height + gap), columns * (width + gap), channels)[:-gap, :-gap]
 
 
 def read_options(path: Path) -> dict[str, Any]:
@@ -167,6 +154,24 @@ def read_stats(path: Path) -> list[dict[str, Any]]:
         except ValueError:
             continue
     return lines
+
+
+def curves_of(path: Path, *, without: Sequence[str] = TIMES) -> dict[str, list[tuple[float, float]]]:
+    """What a run's stats.jsonl says of each figure, as `(step, value)`.
+
+    Args:
+      path: the run's folder.
+      without: figures that are left out.
+
+    Returns:
+      A list for each name.
+    """
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for line in read_stats(path):
+        for name, value in line.items():
+            if name not in ("step", *without):
+                curves.setdefault(name, []).append((line["step"], value))
+    return curves
 
 
 def choose(root: Path, name: str, options: Mapping[str, Any], *, finished: Callable[[Path], bool]) -> Path:

@@ -31,10 +31,12 @@ from jaximg.train.update import (
     close,
     descend,
     follow,
+    gradients,
     indexed,
     keys_of,
     latents,
     named,
+    norm,
 )
 from jaximg.typing import Key, check_choice
 
@@ -62,6 +64,7 @@ def make_gan_step(
     ema: Rate | None = None,
     compute_dtype: DTypeLike = jnp.float32,
     skip_nonfinite: bool = False,
+    accumulate: int = 1,
     pack: int = 1,
     told: Mapping[str, Rate] | None = None,
     schedule: Callable[[dict[str, jax.Array], Metrics], dict[str, jax.Array]] | None = None,
@@ -93,6 +96,9 @@ def make_gan_step(
       ema: decay of the averaged generator a step, a number or a schedule; needs `state.ema`.
       compute_dtype: dtype inside the networks.
       skip_nonfinite: leave the state alone (but for its step) where a loss or gradient is not finite.
+      accumulate: how many parts each half of the step works its batch through in, one after the other, to save memory,
+        as in `make_step`. The gradient is the whole batch's where networks treat pictures one by one; a batch norm has
+        the statistics of a part, and its running ones take a step a part.
       pack: how many pictures the discriminator judges together, as channels of one, against mode collapse (PacGAN).
       told: scheduled values to be among the metrics, as "schedule/NAME".
       schedule: `(aux, metrics) -> aux` after each step, to move the strength; not after one that is not finite.
@@ -100,8 +106,8 @@ def make_gan_step(
     Returns:
       The step; its metrics are loss_d, loss_g, margin (mean of D(x) - D(G(z))), sign (how often it is positive), r1, r2
       and gradient_penalty (unweighted, where on), held_margin, strength and overfitting (where there), spread_real and
-      spread_fake (mean squared distance of two pictures), grad_norm_d, grad_norm_g, update_norm_d, update_norm_g,
-      ema_distance (of the generator from its average), schedule/NAME, finite. `batch["fresh"]`, if there, are the
+      spread_fake (mean squared distance of two pictures), grad_norm_d, grad_norm_g, schedule/NAME,
+      finite. `batch["fresh"]`, if there, are the
       reals of G's half of the step.
 
     Raises:
@@ -118,12 +124,16 @@ def make_gan_step(
     given: dict[str, Rate] = {"r1": r1, "r2": r2, "gradient_penalty": gradient_penalty}
     weights = {name: weight for name, weight in given.items() if callable(weight) or weight}
 
-    def d_side(params: Tree, stats: Tree, key: Key, batch: Batch, real: jax.Array, fake: jax.Array, step: jax.Array):
+    def d_side(params: Tree, stats: Tree, key: Key, batch: Batch, *, made_by: tuple[Tree, Tree], step, strength):
         if stats and weights:
             raise ValueError(
                 f"{', '.join(weights)}: the gradient of one picture's score is not defined where batch statistics "
                 "couple the pictures; use a discriminator without batch norm, or no penalty"
             )
+        real = _signed(batch["image"])
+        fake, _ = make(*made_by, key, batch["index"], _z(key, batch, latent), **_label(batch))
+        fake = _damaged(damage, key, batch, fake)
+        batch = batch | {"strength": strength}
         scores = partial(judge, params, batch=batch)
         on_real, on_fake, stats, penalties = _compare(scores, stats, key, real, fake, weights, pack)
         if "gradient_penalty" in weights:
@@ -137,10 +147,11 @@ def make_gan_step(
         penalties |= _spread("real", real) | _spread("fake", fake)
         return total, (stats, {"loss_d": value, "margin": jnp.mean(on_real - on_fake), "sign": sign} | penalties)
 
-    def g_side(params: Tree, stats: Tree, key: Key, batch: Batch, real: jax.Array, params_d: Tree, stats_d: Tree):
+    def g_side(params: Tree, stats: Tree, key: Key, batch: Batch, *, judged_by: tuple[Tree, Tree], strength):
+        real = _signed(batch.get("fresh", batch["image"]))
         fake, stats = make(params, stats, key, batch["index"], _z(key, batch, latent), **_label(batch))
         fake = _damaged(damage, key, batch, fake)
-        scores = partial(judge, params_d, stats_d, batch=batch)
+        scores = partial(judge, *judged_by, batch=batch | {"strength": strength})
         # where the loss ignores the reals' scores, the compiler drops them
         on_real = jax.lax.stop_gradient(scores(key=named(key, "real"), image=real)[0])
         on_fake = scores(key=named(key, "fake"), image=fake)[0]
@@ -149,37 +160,54 @@ def make_gan_step(
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         key = jax.random.fold_in(state.key, state.step)
-        batch = indexed(batch, axis_name) | {"strength": state.aux.get("strength", jnp.float32(1.0))}
+        batch, strength = indexed(batch, axis_name), state.aux.get("strength", jnp.float32(1.0))
         params, stats, opt = state.params, state.stats, state.opt_state
         g, d = "generator", "discriminator"
-        key_d, key_g = named(key, d), named(key, g)
-        real = _signed(batch["image"])
-        fake, _ = make(params[g], stats[g], key_d, batch["index"], _z(key_d, batch, latent), **_label(batch))
-        fake = _damaged(damage, key_d, batch, fake)
 
-        found = jax.grad(d_side, has_aux=True)(params[d], stats[d], key_d, batch, real, fake, state.step)
-        grads_d, (stats_d, metrics) = average(found, axis_name)
+        side = partial(d_side, made_by=(params[g], stats[g]), step=state.step, strength=strength)
+        found = gradients(side, params[d], stats[d], named(key, d), batch, accumulate)
+        grads_d, stats_d, metrics = average(found, axis_name)
         params_d, opt_d = descend(tx_d, grads_d, opt[d], params[d])
 
-        fresh = _signed(batch["fresh"]) if "fresh" in batch else real
-        found = jax.grad(g_side, has_aux=True)(params[g], stats[g], key_g, batch, fresh, params_d, stats_d)
-        grads_g, (stats_g, more) = average(found, axis_name)
+        side = partial(g_side, judged_by=(params_d, stats_d), strength=strength)
+        found = gradients(side, params[g], stats[g], named(key, g), batch, accumulate)
+        grads_g, stats_g, more = average(found, axis_name)
         params_g, opt_g = descend(tx_g, grads_g, opt[g], params[g])
 
-        metrics |= more | _norms("d", grads_d, params[d], params_d) | _norms("g", grads_g, params[g], params_g)
+        metrics |= more | {"grad_norm_d": norm(grads_d), "grad_norm_g": norm(grads_g)}
         new = state.replace(
             params={g: params_g, d: params_d},
             stats={g: stats_g, d: stats_d},
             opt_state={g: opt_g, d: opt_d},
             ema=follow(state.ema, {g: params_g}, ema, state.step),
         )
-        new, metrics = close(state, new, metrics | _behind(new), skip_nonfinite)
+        new, metrics = close(state, new, metrics, skip_nonfinite)
         metrics |= _scheduled(told or {}, state.step)
         if schedule is not None:
             new = new.replace(aux=_moved(schedule, state.aux, metrics))
         return new, metrics | {name: new.aux[name] for name in TOLD if name in new.aux}
 
     return step
+
+
+@jax.jit
+def distances(before: Tree, state: TrainState) -> Metrics:
+    """How far a GAN's step moved its networks, and how far the generator is from its average.
+
+    Not among the metrics of every step: it would have to keep the old parameters beside the new ones.
+
+    Args:
+      before: the parameters before the step.
+      state: after it.
+
+    Returns:
+      update_norm_d, update_norm_g, and ema_distance where there is an average.
+    """
+    pairs = {f"update_norm_{name[0]}": (old, state.params[name]) for name, old in before.items()}
+    if state.ema is not None:
+        pairs["ema_distance"] = (state.params["generator"], state.ema["generator"])
+    copies = state.step.size**0.5  # under `pmap` every device has its own
+    return {name: norm(jax.tree.map(jnp.subtract, a, b)) / copies for name, (a, b) in pairs.items()}
 
 
 def make_sampler(generator: nn.Module) -> Callable[..., jax.Array]:
@@ -241,21 +269,6 @@ def _spread(name: str, image: jax.Array) -> Metrics:
     """The mean squared distance of neighbouring pictures: small where all look the same."""
     pairs = image[: image.shape[0] // 2 * 2].reshape(-1, 2, image[0].size)
     return {f"spread_{name}": jnp.mean(jnp.square(pairs[:, 0] - pairs[:, 1]))} if len(pairs) else {}
-
-
-def _distance(a: Tree, b: Tree) -> jax.Array:
-    return optax.tree.norm(jax.tree.map(jnp.subtract, a, b))
-
-
-def _norms(side: str, grads: Tree, old: Tree, new: Tree) -> Metrics:
-    return {f"grad_norm_{side}": optax.tree.norm(grads), f"update_norm_{side}": _distance(old, new)}
-
-
-def _behind(state: TrainState) -> Metrics:
-    """How far the generator is from its average."""
-    if state.ema is None:
-        return {}
-    return {"ema_distance": _distance(state.params["generator"], state.ema["generator"])}
 
 
 def _scheduled(told: Mapping[str, Rate], step: jax.Array) -> Metrics:

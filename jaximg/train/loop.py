@@ -49,7 +49,9 @@ class Task:
       sample: pictures `(N, H, W, C)` in [0, 1] of a fixed randomness; the state as above.
       best: the number by which the best checkpoint is kept; "" for none.
       mode: "max" or "min", whichever is best.
+      drawings: pictures `(H, W, 1 or 3)` in [0, 1] by name, drawn once the last step is done; the state as above.
       alarm: `(step, numbers) -> line`: what is to be said of a line of statistics or an evaluation; mostly nothing, "".
+      compare: `(params before a step, state after it) -> numbers` that a line of statistics has besides.
     """
 
     init: Callable[[jax.Array], TrainState]
@@ -58,7 +60,9 @@ class Task:
     sample: Callable[[TrainState], np.ndarray] | None = None
     best: str = ""
     mode: str = "max"
+    drawings: Callable[[TrainState], Mapping[str, np.ndarray]] | None = None
     alarm: Callable[[int, Mapping[str, float]], str] | None = None
+    compare: Callable[[Any, TrainState], Mapping[str, jax.Array]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,12 +203,13 @@ class _Run:
         check_batch(self.place, self.batch)
         state = self.place.init(self.task.init, jax.random.key(self.seed))
         state, step = self._resume(state)
+        begun = step
         compiled = self.place.compile(self.task.make_step)
         tracer = Profiler(self.folder, step, profile)
         while True:
             try:
                 state, step = self._steps(state, step, compiled, workers, tracer)
-                return self._finish(step, state)
+                return self._finish(begun, step, state)
             except DivergedError as error:
                 state, step = self._back(error.step)
 
@@ -223,15 +228,18 @@ class _Run:
         first, clock, noted = step, time.perf_counter(), step
         while step < self.steps and not self._stopped(step):
             tracer.at(step)
+            before = _copied(state.params) if self.task.compare is not None and self._noted(step + 1) else None
             with jax.profiler.StepTraceAnnotation("train", step_num=step):
                 state, metrics = compiled(state, self.place.batch(next(batches)))
             step += 1
             self._remember(step, metrics)
-            if step % self.every.log == 0 or step == self.steps or step == first + 1:
+            if self._noted(step) or step == first + 1:
+                if before is not None and self.task.compare is not None:
+                    metrics = {**metrics, **self.task.compare(before, state)}
                 values = self._check(step, metrics)
                 seconds, clock = time.perf_counter() - clock, time.perf_counter()
                 speed, noted = self.batch * (step - noted) / seconds, step
-                if step % self.every.log == 0 or step == self.steps:
+                if self._noted(step):
                     self._note(step, {**values, "seconds": seconds, "images_per_second": speed})
                     self._listen(step, values)
                 self.progress(Progress(step, self.steps, speed, values))
@@ -255,13 +263,16 @@ class _Run:
         self.evaluation = dict(found.told.get("evaluation", {}))
         return self._from_portable(found, state), found.step
 
-    def _finish(self, step: int, state: TrainState) -> Result:
+    def _finish(self, begun: int, step: int, state: TrainState) -> Result:
         stopped = self.signals[0] if self.signals and step < self.steps else 0
         if self.unchecked:
             self._check(step, {})
         if self.store is not None:
             self._save(step, state)
             self.store.wait()
+        if self.folder is not None and begun < step == self.steps:
+            drawn = self.task.drawings(self._whole(state)) if self.task.drawings is not None else {}
+            self.folder.conclude(drawn)
         return Result(state, step, self.evaluation, stopped)
 
     def _stopped(self, step: int) -> bool:
@@ -350,6 +361,10 @@ class _Run:
             self._save(step, state)
         return True
 
+    def _noted(self, step: int) -> bool:
+        """Whether a step gets a line of statistics."""
+        return step % self.every.log == 0 or step == self.steps
+
     def _due(self, step: int, every: int) -> bool:
         return step == self.steps or every > 0 and step % every == 0
 
@@ -396,6 +411,11 @@ class _Run:
         if not self._stacked(state):
             return found.state
         return self.place.put(jax.tree.map(lambda x: np.asarray(x.addressable_data(0)), found.state), state)
+
+
+@jax.jit
+def _copied(tree: Any) -> Any:
+    return jax.tree.map(jax.numpy.copy, tree)
 
 
 def check_batch(place: Placement, batch: int) -> None:

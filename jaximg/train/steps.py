@@ -34,6 +34,7 @@ from jaximg.train.update import (
     indexed,
     keys_of,
     named,
+    norm,
 )
 from jaximg.typing import Key
 
@@ -182,6 +183,6 @@ def make_step(
         params, opt_state = descend(tx, grads, state.opt_state, state.params)
         averaged = follow(state.ema, params, ema, state.step)
         new = state.replace(params=params, stats=stats, opt_state=opt_state, ema=averaged)
-        return close(state, new, finish(metrics) | {"grad_norm": optax.tree.norm(grads)}, skip_nonfinite)
+        return close(state, new, finish(metrics) | {"grad_norm": norm(grads)}, skip_nonfinite)
 
     return step

@@ -12,6 +12,8 @@ from jaximg.evaluate import (
     GeneratorReport,
     accuracy,
     channel_classes,
+    confusion_matrix,
+    confusion_picture,
     density_coverage,
     judge_generator,
     mode_statistics,
@@ -21,7 +23,7 @@ from jaximg.train.alarm import Collapse
 from jaximg.train.config import Classifier, Config, Gan, Optimizer, Restoration
 from jaximg.train.data import Dataset
 from jaximg.train.folder import RunError
-from jaximg.train.gan import make_gan_step
+from jaximg.train.gan import distances, make_gan_step
 from jaximg.train.loop import GRID, Task
 from jaximg.train.schedules import half_life, learning_rate, ramped
 from jaximg.train.state import TrainState, init_classifier_state, init_gan_state
@@ -206,14 +208,21 @@ def _classifier(
             remat=settings.remat,
         )
 
-    def evaluate(state: TrainState) -> dict[str, float]:
-        test = sets[1] if sets else None
-        if test is None:
-            return {}
-        logits = trained(settings, state, shape, classes, name="").judge(test.float_images())[1]
-        return {"test/accuracy": accuracy(logits, np.asarray(test.labels))}
+    if sets is None:
+        return Task(init, make_step, best="test/accuracy")
+    test = sets[1]
 
-    return Task(init, make_step, evaluate if sets else None, best="test/accuracy")
+    def logits(state: TrainState) -> np.ndarray:
+        return trained(settings, state, shape, classes, name="").judge(test.float_images())[1]
+
+    def evaluate(state: TrainState) -> dict[str, float]:
+        return {"test/accuracy": accuracy(logits(state), np.asarray(test.labels))}
+
+    def drawings(state: TrainState) -> dict[str, np.ndarray]:
+        table = confusion_matrix(np.argmax(logits(state), -1), np.asarray(test.labels), len(classes))
+        return {"confusion": confusion_picture(table, classes)}
+
+    return Task(init, make_step, evaluate, best="test/accuracy", drawings=drawings)
 
 
 # --- generators ------------------------------------------------------------------------------------------------------
@@ -230,9 +239,14 @@ def _told(settings: Gan, classes: tuple[str, ...]) -> dict[str, Any]:
 def _check_gan(settings: Gan) -> None:
     if settings.conditional and settings.pack > 1:
         raise RunError("pictures of several classes can't be judged together: pack=1 with conditional=True")
-    both = (settings.optimizer, settings.discriminator_optimizer or settings.optimizer)
-    if settings.remat or any(one.accumulate > 1 for one in both):
-        raise RunError("a GAN's step takes its batch whole: no remat, no optimizer.accumulate; take a smaller batch")
+    if settings.remat:
+        raise RunError("a GAN's step keeps what it computes: no remat; optimizer.accumulate=2 takes half the memory")
+    for_d, parts = settings.discriminator_optimizer, settings.optimizer.accumulate
+    if for_d is not None and for_d.accumulate not in (1, parts):
+        raise RunError(
+            f"the networks of a GAN share their batches: discriminator_optimizer.accumulate={for_d.accumulate} "
+            f"beside optimizer.accumulate={parts}; set the latter alone"
+        )
 
 
 def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Dataset, Dataset] | None) -> Task:
@@ -269,6 +283,7 @@ def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Data
             latent=settings.latent,
             loss=settings.loss,
             pack=settings.pack,
+            accumulate=settings.optimizer.accumulate,
             axis_name=axis_name,
             skip_nonfinite=settings.patience > 0,
             compute_dtype=settings.dtype,
@@ -295,9 +310,9 @@ def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Data
         return {**measured, "samples/rarest_class": min(report.shares)}
 
     best = "samples/mode_kl" if settings.stack > 1 else "samples/frechet"
-    return Task(
-        init, make_step, evaluate if judge else None, sample, best, "min", Collapse(settings.ramp * settings.steps)
-    )
+    alarm = Collapse(settings.ramp * settings.steps)
+    measure = evaluate if judge else None
+    return Task(init, make_step, measure, sample, best, "min", alarm=alarm, compare=distances)
 
 
 def stacked_coverage(judge: Trained, fake: np.ndarray, sets: tuple[Dataset, Dataset]) -> dict[str, float]:

@@ -155,6 +155,17 @@ def descend(tx: optax.GradientTransformation, grads: Tree, opt_state: Tree, para
     return optax.apply_updates(params, updates), opt_state
 
 
+def norm(tree: Tree) -> jax.Array:
+    """The root of the sum of all squares, float32: `optax.tree.norm`, summed by columns, which a CPU does faster.
+
+    Example:
+      >>> float(norm({"a": jnp.array([[3.0, 0.0]]), "b": jnp.array(4.0)}))
+      5.0
+    """
+    squares = [jnp.sum(jnp.square(x.astype(jnp.float32)), tuple(range(x.ndim - 1))) for x in jax.tree.leaves(tree)]
+    return jnp.sqrt(sum((jnp.sum(x) for x in squares), jnp.float32(0.0)))
+
+
 def close(state: TrainState, new: TrainState, metrics: Metrics, skip_nonfinite: bool) -> tuple[TrainState, Metrics]:
     """The state one step on, metrics as float32 with "finite"; optionally nothing but the step if that is 0."""
     metrics = {name: value.astype(jnp.float32) for name, value in metrics.items()}
