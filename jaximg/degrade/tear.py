@@ -336,14 +336,15 @@ def _scattered(rng: np.random.Generator, label: np.ndarray, gap: float, shift: f
     """Movements of all pieces, apart from each other by `gap`; the first one's is by whole pixels."""
     height, width = label.shape
     middle = np.array([width - 1, height - 1]) / 2
-    edges = [np.argwhere(_rim(label == k))[:, ::-1].astype(float) for k in range(label.max() + 1)]
+    rims = [np.argwhere(_rim(label == k))[:, ::-1].astype(float) for k in range(label.max() + 1)]
+    edges = [r[np.random.default_rng(0).permutation(len(r))[: len(r) // 2]] for r in rims]  # on all sides
     centres = [np.argwhere(label == k)[:, ::-1].mean(0) for k in range(len(edges))]
     turns = [0.0, *rng.uniform(-turn, turn, len(edges) - 1)]
     own = rng.uniform(-shift, shift, (len(edges), 2))
     for spread in np.arange(0.1, 4, 0.05):
         moves = [_moved_about(c, t, spread * (c - middle) + o) for c, t, o in zip(centres, turns, own, strict=True)]
         moves[0] = _moved_about(centres[0], 0, np.rint(spread * (centres[0] - middle) + own[0]))
-        outlines = [e[::2] @ m[:, :2].T + m[:, 2] for e, m in zip(edges, moves, strict=True)]
+        outlines = [e @ m[:, :2].T + m[:, 2] for e, m in zip(edges, moves, strict=True)]
         if all(_apart(a, b) >= gap for i, a in enumerate(outlines) for b in outlines[:i]):
             break
     return moves

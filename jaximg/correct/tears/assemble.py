@@ -31,7 +31,7 @@ class Placed:
       overlap: how many pixels of its edge lie over other print.
       cost: how far the pieces differ across the gap: the mean of log(1 + difference^2 / expected^2).
       gain: how much less that is than some pixels beside.
-      misfit: how far edges and borders are from fitting, for each pixel in contact.
+      misfit: how far edges and borders are from fitting.
       ragged: how far the edge in contact is from a line, over stretches of some pixels, root mean square.
     """
 
@@ -46,7 +46,7 @@ class Placed:
     @property
     def badness(self) -> float:
         """The less the better."""
-        return 20 * self.cost + 100 * self.misfit - 0.2 * (self.contact - 3 * self.overlap)
+        return 20 * self.cost + self.misfit - 0.2 * (self.contact - 3 * self.overlap)
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Piece:
     """A fragment on its frame."""
 
     known: np.ndarray
+    print: np.ndarray
     side: fit.Side
     outline: np.ndarray
 
@@ -84,7 +85,7 @@ def piece(image: np.ndarray, known: np.ndarray, fuzzy: int) -> Piece:
     """Prepares a fragment whose outermost pixels are mixed with the core."""
     inner = shrunk(known, fuzzy)
     field = extended(image, inner)
-    return Piece(inner, fit.Side(field, fit.band(field), borders(image, outline(known)), fuzzy), outline(inner))
+    return Piece(inner, known, fit.side(field, borders(image, outline(known)), known), outline(inner))
 
 
 def assemble(image: np.ndarray, fragments: Fragments, *, near: bool) -> list[Placed]:
@@ -144,9 +145,10 @@ def _joined(
     known = whole.known | cover
     closed = shrunk(grown(known, 6), 6) | known
     around = outline(closed)
+    print_ = whole.print | laid(image[..., :1], part.print, matrix)[1]
     field = extended(image, known)
     straight = whole.side.borders + [b.moved(matrix) for b in part.side.borders]
-    return Piece(known, fit.Side(field, fit.band(field), straight, whole.side.rim), around), image
+    return Piece(known, print_, fit.side(field, straight, print_), around), image
 
 
 def laid(image: np.ndarray, known: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -174,7 +176,8 @@ def _fitted(whole: Piece, part: Piece, near: bool) -> list[np.ndarray]:
     starts = [np.eye(2, 3)] if near else []
     starts += candidates(whole.outline, part.outline, most=5 if near else 14, turn=0.2 if near else np.pi)
     fitted = [fit.by_shape(whole.side, part.side, motion_of(start, part.side.band.centre)) for start in starts]
-    return _different(sorted(fitted, key=lambda m: -_shape_score(whole, part, m)))
+    fitted = _different(sorted(fitted, key=lambda m: -_shape_score(whole, part, m)))
+    return fitted if near else sorted(fitted, key=lambda m: _roughly(whole, part, m))
 
 
 def _different(motions: list[np.ndarray]) -> list[np.ndarray]:
@@ -198,6 +201,12 @@ def _shape_score(whole: Piece, part: Piece, motion: np.ndarray) -> float:
     return contact - 3 * overlap
 
 
+def _roughly(whole: Piece, part: Piece, motion: np.ndarray) -> float:
+    """How bad a motion is before it is refined."""
+    rough = fit.Objective(whole.side, part.side, motion, stride=8)
+    return 20 * rough.content(motion) - 0.2 * _shape_score(whole, part, motion)
+
+
 def _refined(whole: Piece, part: Piece, motion: np.ndarray) -> Placed:
     """The motion to the fraction of a pixel, and how good it is."""
     best, cost = fit.searched(whole.side, part.side, motion)
@@ -211,7 +220,7 @@ def _refined(whole: Piece, part: Piece, motion: np.ndarray) -> Placed:
         overlap,
         here,
         float(np.median(beside) - here),
-        cost.shape(best) / max(contact, 1),
+        cost.shape(best),
         _raggedness(part, cost.edge),
     )
 

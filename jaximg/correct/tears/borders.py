@@ -11,6 +11,10 @@ RUN = 12
 """A border has at least so many of an outline's points in a row."""
 STRAIGHT = 0.35
 """And they are so near to a line, in pixels, root mean square."""
+UNSURE, SURE = 0.3, 0.02
+"""How exactly a border is known at worst and at best, in pixels."""
+CORRELATED = 6
+"""So many places beside each other along a border err together."""
 PROFILE = np.arange(-3, 3.25, 0.25)
 
 
@@ -20,9 +24,11 @@ class Border:
 
     Attributes:
       ends: `(2, 2)`, where it begins and where it ends, (x, y).
+      sigma: how exactly the place of its middle is known, in pixels.
     """
 
     ends: np.ndarray
+    sigma: float = 0.2
 
     @property
     def direction(self) -> np.ndarray:
@@ -32,7 +38,12 @@ class Border:
 
     def moved(self, matrix: np.ndarray) -> "Border":
         """After a motion."""
-        return Border(self.ends @ matrix[:, :2].T + matrix[:, 2])
+        return Border(self.ends @ matrix[:, :2].T + matrix[:, 2], self.sigma)
+
+    def error(self, points: np.ndarray) -> np.ndarray:
+        """How exactly the line is known beside some places: the standard deviation in pixels."""
+        place = (points - self.ends.mean(0)) @ self.direction / self.length
+        return self.sigma * np.sqrt(1 + 12 * place**2)
 
     @property
     def length(self) -> float:
@@ -71,7 +82,7 @@ def borders(image: np.ndarray, outline: np.ndarray) -> list[Border]:
         taken[(first + np.arange(count - 1)) % n] = True
         middle, along, _ = _line(outline, first + 1, count - 2)  # corners are rounded
         half = (count - 3) * STEP / 2
-        out.append(Border(_settled(image, np.array([middle - half * along, middle + half * along]))))
+        out.append(_settled(image, np.array([middle - half * along, middle + half * along])))
     out.sort(key=lambda b: -b.length)
     return out
 
@@ -96,25 +107,44 @@ def _last_error(z: np.ndarray, first: int, count: int) -> float:
     return abs(along[0] * dy - along[1] * dx)
 
 
-def _settled(image: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Moved sideways to where the picture covers half of the pixels."""
+def _settled(image: np.ndarray, ends: np.ndarray) -> Border:
+    """Moved to the line along which the picture covers half of the pixels."""
     along = ends[1] - ends[0]
     length = np.hypot(*along)
     along = along / length
     outward = np.array([along[1], -along[0]])  # of a clockwise walk, y downward
-    places = ends[0] + np.arange(2, length - 2, 3)[:, None] * along
-    if len(places) < 4:
-        return ends
-    grid = places[:, None] + PROFILE[None, :, None] * outward
+    steps = np.arange(2, length - 2, 1.5)
+    if len(steps) < 8:
+        return Border(ends, UNSURE)
+    grid = ends[0] + steps[:, None, None] * along + PROFILE[None, :, None] * outward
     values = sampled(image, grid.reshape(-1, 2)).reshape(*grid.shape[:2], -1)
     inside, outside = values[:, :1], values[:, -1:]
     contrast = ((inside - outside) ** 2).sum(-1)
     cover = np.clip(((values - outside) * (inside - outside)).sum(-1) / np.maximum(contrast, 1e-6), 0, 1)
     clear = contrast[:, 0] > 0.03
-    if clear.sum() < 4:
-        return ends
+    if clear.sum() < 8:
+        return Border(ends, UNSURE)
     edge = PROFILE[0] - 0.125 + cover[clear].sum(1) * 0.25
-    return ends + np.clip(np.median(edge), -1.5, 1.5) * outward
+    line, sigma = _robust_line(steps[clear], edge)
+    if np.abs(line([0, length])).max() > 2:
+        return Border(ends, UNSURE)
+    return Border(ends + line([0, length])[:, None] * outward, max(sigma, SURE))
+
+
+def _robust_line(x: np.ndarray, y: np.ndarray) -> tuple[np.polynomial.Polynomial, float]:
+    """The line through most of some points, and how exactly its middle is known."""
+    middle = x.mean()
+    rows = np.stack([np.ones_like(x), x - middle], 1)
+    error = y - np.median(y)
+    found = np.zeros(2)
+    for _ in range(12):
+        scale = 1.5 * float(np.median(np.abs(error))) + 0.02
+        weight = 1 / (1 + (error / (2 * scale)) ** 2) ** 2
+        found = np.linalg.solve(rows.T @ (weight[:, None] * rows) + 1e-9 * np.eye(2), rows.T @ (weight * y))
+        error = y - rows @ found
+    scale = 1.5 * float(np.median(np.abs(error)))
+    line = np.polynomial.Polynomial([found[0] - found[1] * middle, found[1]])
+    return line, float(scale * np.sqrt(CORRELATED / len(x)))
 
 
 def pairs(a: list[Border], b: list[Border], matrix: np.ndarray, far: float = 10) -> list[tuple[Border, Border]]:
@@ -143,12 +173,15 @@ def _between(border: Border, ends: np.ndarray) -> float:
     return float(max(place.min() - border.length, -place.max()))
 
 
-def equations(matched: list[tuple[Border, Border]], matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Places of ends, the normals of the borders that they should lie on, and how far they are off."""
+def equations(
+    matched: list[tuple[Border, Border]], matrix: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Places of ends, the normals of the borders that they should lie on, how far they are off and may be."""
     if not matched:
-        return np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0)
+        return np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0), np.zeros(0)
     places = np.concatenate([other.ends for _, other in matched])
     at = places @ matrix[:, :2].T + matrix[:, 2]
     normals = np.concatenate([np.repeat([[-own.direction[1], own.direction[0]]], 2, 0) for own, _ in matched])
     error = np.concatenate([_beside(own, at[2 * i : 2 * i + 2]) for i, (own, _) in enumerate(matched)])
-    return places, normals, error
+    sigma = [np.hypot(own.error(at[2 * i : 2 * i + 2]), 2 * other.sigma) for i, (own, other) in enumerate(matched)]
+    return places, normals, error, np.maximum(np.concatenate(sigma), 2 * SURE)

@@ -7,29 +7,28 @@ import numpy as np
 
 from jaximg.correct.tears import borders
 from jaximg.correct.tears.borders import Border
-from jaximg.correct.tears.extend import FAR, Field
+from jaximg.correct.tears.extend import FAR, Field, signed_distance
 from jaximg.correct.tears.motion import inverse, matrix_of, moved, sampled
 
 SCALE = np.array([100.0, 1.0, 1.0])
 """Of the unknowns, so that they weigh alike."""
 FARTHEST = 24.0
 """Larger distances of edges count as this one."""
-MOST = 900
+MOST = 1200
 """So many places of an edge are looked at."""
 RAGGED, STRETCH = 1.5, 24
 """Standard deviation of the edges' distance, and along how many pixels it keeps its value."""
-GAP = 7.4
-"""The middle distance to be expected between the edges of print across a tear, two pixels of either taken off."""
-SHARES = (0.5, 0.1, 0.02)
-LINEAR, SQUARE = np.array([0.43, 0.43, 0.45]), np.array([-0.04, -0.09, -0.18])
-AROUND = np.array([7.0, 3.5, 2.5])
-"""The likelihood of those quantiles of that distance: a conditional logistic regression over 89 torn photographs. That
-edges come near to each other somewhere says more than anything else about how far apart they belong."""
-CLOSEST = 2.0
-"""Edges that are nearer lie over each other."""
-STRAIGHT = 0.25
-"""How exactly borders are known, in pixels."""
-WEIGHT = 8.0
+GAP = 2.8
+"""The middle distance to be expected between the edges of print across a tear, in pixels,"""
+WIDE = 1.1
+"""and its standard deviation."""
+SHARES, TOUCH = (0.02, 0.05), 0.04
+"""Somewhere along a tear next to nothing is lost: the mean of those quantiles of the distance is about that large;"""
+EXACT, SELDOM, LOOSE = 0.13, 0.1, 0.8
+"""with so small an error mostly, and now and then the tear is wider everywhere, by so much."""
+BENT = 1.0
+"""Borders that are further from going on in each other, in pixels, need not."""
+WEIGHT = 12.0
 """Of what the fragments show, against the fit of their edges."""
 BEYOND, MEET = 5.0, 8.0
 """A fragment's continuation is compared so far; and where it is no further from the other's print than that."""
@@ -59,16 +58,20 @@ class Band:
 def band(field: Field) -> Band:
     """The band beyond the edge of a fragment."""
     y, x = np.nonzero((field.outside > 0) & (field.outside <= BEYOND) & (field.doubt < FAR))
-    ey, ex = np.nonzero((field.outside < 0) & (field.outside >= -1))
-    edge = np.stack([ex, ey], -1).astype(np.float64)[:: max(1, len(ex) // MOST)]
-    return Band(
-        np.stack([x, y], -1).astype(np.float64),
-        field.image[y, x],
-        field.doubt[y, x],
-        edge,
-        len(ex) / len(edge),
-        edge.mean(0),
-    )
+    edge, each = rim(field.outside)
+    return Band(np.stack([x, y], -1).astype(np.float64), field.image[y, x], field.doubt[y, x], edge, each, edge.mean(0))
+
+
+def rim(outside: np.ndarray) -> tuple[np.ndarray, float]:
+    """Some of a fragment's outermost pixels, and how many each of them stands for.
+
+    Example:
+      >>> rim(signed_distance(np.pad(np.ones((3, 3), bool), 4)))[0].shape
+      (8, 2)
+    """
+    y, x = np.nonzero((outside < 0) & (outside >= -1))
+    some = np.random.default_rng(0).permutation(len(x))[:MOST]  # any stride might take one side only
+    return np.stack([x, y], -1).astype(np.float64)[some], len(x) / len(some)
 
 
 def _jacobian(points: np.ndarray, matrix: np.ndarray, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -82,19 +85,32 @@ class Side:
     """A fragment, and where it is compared with another.
 
     Attributes:
-      field: it and its continuation.
+      field: it and its continuation, without its rim.
       band: places beyond its edge.
       borders: its straight borders.
-      rim: how many pixels have been taken off its edge.
+      away: `(S, S)`, how far its print is, its rim included: 0 beside it, -1 at its outermost pixels.
+      edge: `(m, 2)`, some of its outermost pixels.
+      each: how many pixels each of them stands for.
     """
 
     field: Field
     band: Band
     borders: list[Border]
-    rim: int
+    away: np.ndarray
+    edge: np.ndarray
+    each: float
 
 
-def by_shape(own: Side, other: Side, motion: np.ndarray, steps: int = 18) -> np.ndarray:
+def side(field: Field, straight: list[Border], known: np.ndarray) -> Side:
+    """Prepares a fragment: what is known of it without its rim, its borders, and its print."""
+    distance = signed_distance(known)
+    away = np.where(distance > 0, distance - 1, distance)
+    return Side(field, band(field), straight, away, *rim(distance))
+
+
+def by_shape(
+    own: Side, other: Side, motion: np.ndarray, steps: int = 18, gap: float = GAP, give: float = 0.25
+) -> np.ndarray:
     """Moves a fragment until its edge keeps its distance from the other's, and their borders are in line.
 
     Args:
@@ -102,45 +118,56 @@ def by_shape(own: Side, other: Side, motion: np.ndarray, steps: int = 18) -> np.
       other: the one that moves.
       motion: where to begin.
       steps: of Gauss and Newton.
+      gap: the distance.
+      give: by how much borders may miss each other at least, in pixels.
 
     Returns:
       The motion.
     """
     motion = np.array(motion, float)
-    for step in range(steps):
-        matrix = matrix_of(motion, other.band.centre)
-        terms = _edges(own, other, motion, max(8.0, 24 - 2.0 * step))
+    for step in range(18 - steps, 18):
+        terms = _stiffness(own, other, motion, max(8.0, 24 - 2.0 * step), gap, give if step > 6 else None)
         if terms is None:
             return motion
         normal, right = terms
-        if step > 6:
-            matched = borders.pairs(own.borders, other.borders, matrix)
-            places, normals, error = borders.equations(matched, matrix)
-            ax, ay = _jacobian(places, matrix, other.band.centre)
-            rows = np.stack([normals[:, 0] * ax + normals[:, 1] * ay, normals[:, 0], normals[:, 1]], 1)
-            weight = np.full(len(error), 1 / STRAIGHT**2) / (1 + (error / 3) ** 2)
-            more, down = _normal(rows, error, weight)
-            normal, right = normal + more, right + down
-        normal += (1e-4 * np.trace(normal) + 1e-12) * np.eye(3)
+        normal = normal + (1e-4 * np.trace(normal[1:, 1:]) + 1e-12) * np.eye(3)
         change = np.linalg.solve(normal, -right) / SCALE
         motion = motion + np.clip(change, [-0.05, -6, -6], [0.05, 6, 6])
     return motion
 
 
-def _edges(own: Side, other: Side, motion: np.ndarray, limit: float) -> tuple[np.ndarray, np.ndarray] | None:
+def _stiffness(
+    own: Side, other: Side, motion: np.ndarray, limit: float, gap: float, give: float | None
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Normal equations of the distance of the edges, and of the borders where they may give."""
+    matrix = matrix_of(motion, other.band.centre)
+    terms = _edges(own, other, motion, limit, gap)
+    if terms is None or give is None:
+        return terms
+    matched = borders.pairs(own.borders, other.borders, matrix)
+    places, normals, error, sigma = borders.equations(matched, matrix)
+    ax, ay = _jacobian(places, matrix, other.band.centre)
+    rows = np.stack([normals[:, 0] * ax + normals[:, 1] * ay, normals[:, 0], normals[:, 1]], 1)
+    more, down = _normal(rows, error, 1 / (sigma**2 + give**2) / (1 + (error / BENT) ** 2))
+    return terms[0] + more, terms[1] + down
+
+
+def _edges(
+    own: Side, other: Side, motion: np.ndarray, limit: float, gap: float
+) -> tuple[np.ndarray, np.ndarray] | None:
     """Normal equations of the distance of the edges."""
     matrix = matrix_of(motion, other.band.centre)
-    at = moved(other.band.edge, matrix)
-    error = sampled(own.field.outside, at) - (GAP + own.rim + other.rim - 4)
+    at = moved(other.edge, matrix)
+    error = sampled(own.away, at) - gap
     near = np.abs(error) < limit
     if near.sum() < 10:
         return None
     p, e = at[near], error[near]
-    gx = sampled(own.field.outside, p + [1, 0]) - sampled(own.field.outside, p - [1, 0])
-    gy = sampled(own.field.outside, p + [0, 1]) - sampled(own.field.outside, p - [0, 1])
-    ax, ay = _jacobian(other.band.edge[near], matrix, other.band.centre)
+    gx = sampled(own.away, p + [1, 0]) - sampled(own.away, p - [1, 0])
+    gy = sampled(own.away, p + [0, 1]) - sampled(own.away, p - [0, 1])
+    ax, ay = _jacobian(other.edge[near], matrix, other.band.centre)
     rows = np.stack([gx * ax + gy * ay, gx, gy], 1) / 2
-    return _normal(rows, e, other.band.each / (1 + (e / 3) ** 2) / (RAGGED**2 * STRETCH))
+    return _normal(rows, e, other.each / (1 + (e / 3) ** 2) / (RAGGED**2 * STRETCH))
 
 
 def _normal(rows: np.ndarray, error: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -158,8 +185,7 @@ class Objective:
         self.matched = borders.pairs(own.borders, other.borders, matrix)
         self.mine = self._places(own.band, other.field, inverse(matrix), stride)
         self.theirs = self._places(other.band, own.field, matrix, stride)
-        reach = sampled(own.field.outside, moved(other.band.edge, matrix)) < 18
-        self.edge = other.band.edge[reach]
+        self.edge = other.edge[sampled(own.away, moved(other.edge, matrix)) < 14]
 
     @staticmethod
     def _places(band: Band, field: Field, matrix: np.ndarray, stride: int) -> tuple[np.ndarray, ...]:
@@ -189,23 +215,32 @@ class Objective:
     def shape(self, motion: np.ndarray) -> float:
         """How far edges and borders are from fitting."""
         matrix = matrix_of(motion, self.centre)
-        places, _, error = borders.equations(self.matched, matrix)
-        out = float(np.log1p((error / STRAIGHT) ** 2 / 2).sum()) if len(places) else 0.0
+        _, _, error, sigma = borders.equations(self.matched, matrix)
+        out = float(np.log1p((error / sigma) ** 2 / 2).sum())
         if len(self.edge) < 10:
             return out + 50
-        gap = sampled(self.own.field.outside, moved(self.edge, matrix))
-        gap = np.minimum(gap, FARTHEST)
-        gap = gap - (self.own.rim + self.other.rim - 4)
-        off = gap - np.median(gap)
-        each = self.other.band.each
-        ragged = each * (off**2 / (1 + (off / 4) ** 2)).sum() / (2 * STRETCH * RAGGED**2)
-        over = 0.3 * min(3.0, float((np.maximum(0, CLOSEST - gap) ** 2).mean()))
-        far = np.quantile(gap, SHARES) - AROUND
-        return float(out + ragged + over - (LINEAR * far + SQUARE * far**2).sum())
+        gap = np.minimum(sampled(self.own.away, moved(self.edge, matrix)), FARTHEST)
+        middle = float(np.median(gap))
+        off = gap - middle
+        ragged = self.other.each * (off**2 / (1 + (off / 4) ** 2)).sum() / (2 * STRETCH * RAGGED**2)
+        return out + float(ragged) + ((middle - GAP) / WIDE) ** 2 / 2 + touching(float(np.quantile(gap, SHARES).mean()))
+
+
+def touching(gap: float) -> float:
+    """What speaks against edges that come so near to each other, in pixels.
+
+    Example:
+      >>> touching(0.04) < touching(0.2) < touching(1.0) < touching(-0.4)
+      True
+    """
+    off = gap - TOUCH
+    if off < 0:
+        return min(off**2 / (2 * EXACT**2), 12 - off)
+    return -float(np.log((np.exp(-(off**2) / (2 * EXACT**2)) + SELDOM * np.exp(-off / LOOSE)) / (1 + SELDOM)))
 
 
 def searched(own: Side, other: Side, motion: np.ndarray) -> tuple[np.ndarray, Objective]:
-    """The motion about which two fragments fit best: looked for around one, on a grid and then downhill.
+    """The motion about which two fragments fit best: looked for at several widths of the tear, and then downhill.
 
     Args:
       own: the fragment that stays.
@@ -216,29 +251,42 @@ def searched(own: Side, other: Side, motion: np.ndarray) -> tuple[np.ndarray, Ob
       The motion, and what it was judged by.
     """
     coarse = Objective(own, other, motion, stride=2)
-    edge = coarse.edge if len(coarse.edge) > 10 else other.band.edge
-    across = np.linalg.eigh(np.cov(edge.T))[1][:, 0]
-    starts = sorted((motion + np.concatenate([[0], u * across]) for u in np.arange(-4, 4.1, 0.5)), key=coarse)[:2]
-    radius = max(float(np.sqrt(((edge - edge.mean(0)) ** 2).sum(1).mean())), 20.0)
-    found = [downhill(coarse, s, np.array([0.5 / radius, 0.5, 0.5]), 35) for s in starts]
+    starts = []
+    for widths in (np.arange(GAP, 8, 0.5), np.arange(GAP, -1, -0.5)):
+        at = motion
+        for gap in widths:
+            at = by_shape(own, other, at, 3, gap, 0.05)
+            starts.append(at)
+    best = sorted(starts, key=coarse)[:2]
+    found = [downhill(coarse, s, _axes(own, other, s), 35) for s in best]
     fine = Objective(own, other, min(found, key=coarse))
-    return downhill(fine, min(found, key=coarse), np.array([0.2 / radius, 0.2, 0.2]), 50), fine
+    start = min(found, key=coarse)
+    return downhill(fine, start, 0.4 * _axes(own, other, start), 60), fine
+
+
+def _axes(own: Side, other: Side, motion: np.ndarray) -> np.ndarray:
+    """Independent small motions, in rows, that matter alike."""
+    terms = _stiffness(own, other, motion, 8.0, GAP, 0.0)
+    if terms is None:
+        return np.diag([0.002, 0.5, 0.5])
+    values, vectors = np.linalg.eigh(terms[0])
+    return (vectors / np.sqrt(np.maximum(values, 4.0))).T / SCALE
 
 
 def downhill(cost: Callable[[np.ndarray], float], start: np.ndarray, size: np.ndarray, evaluations: int) -> np.ndarray:
     """Nelder and Mead's simplex.
 
     Example:
-      >>> downhill(lambda x: float(((x - 1) ** 2).sum()), np.zeros(2), np.ones(2), 100).round(1).tolist()
+      >>> downhill(lambda x: float(((x - 1) ** 2).sum()), np.zeros(2), np.eye(2), 100).round(1).tolist()
       [1.0, 1.0]
     """
-    points = [start, *(start + size * axis for axis in np.eye(len(start)))]
+    points = [start, *(start + axis for axis in size)]
     values = [cost(p) for p in points]
     for _ in range(evaluations):
         order = np.argsort(values)
         points, values = [points[i] for i in order], [values[i] for i in order]
         middle = np.mean(points[:-1], 0)
-        if np.abs((points[-1] - points[0]) / size).max() < 0.01:
+        if np.abs(points[-1] - points[0]).max() < 1e-3 * np.abs(size).max():
             break
         tried = middle + (middle - points[-1])
         value = cost(tried)
