@@ -129,7 +129,7 @@ def _cnn() -> dict[str, Callable[[], object]]:
 
     return {
         "jaximg": _ours(make(CNN()), batch),
-        "stock Flax": _stock(make(CNN()), batch),
+        "stock Flax": _stock(make(_stock_cnn()), batch),
         "torch": peers().cnn(batch, THREADS),
     }
 
@@ -222,14 +222,26 @@ def _stepping(step: Callable, init: Callable, batch: object) -> Callable[[], obj
 def _stock_layers() -> Iterator[None]:
     import flax.linen as nn
 
-    from jaximg.models import cnn, restorer
+    from jaximg.models import restorer
 
-    with (
-        mock.patch.object(cnn, "Conv", nn.Conv),
-        mock.patch.object(cnn, "max_pool", nn.max_pool),
-        mock.patch.object(restorer, "Conv", nn.Conv),
-    ):
+    with mock.patch.object(restorer, "Conv", nn.Conv):
         yield
+
+
+def _stock_cnn():
+    """The CNN as one writes it."""
+    import flax.linen as nn
+
+    class StockCNN(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            for i, width in enumerate((32, 64, 64)):
+                x = nn.max_pool(x, (2, 2), (2, 2)) if i else x
+                x = nn.relu(nn.Conv(width, (3, 3), padding="VALID")(x))
+            x = nn.relu(nn.Dense(64)(x.reshape(x.shape[0], -1)))
+            return nn.Dense(10)(x)
+
+    return StockCNN()
 
 
 TASKS: dict[str, tuple[int, Callable[[], dict[str, Callable[[], object]]]]] = {

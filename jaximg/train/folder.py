@@ -100,7 +100,7 @@ class Folder:
     def draw(self, name: str, images: np.ndarray) -> None:
         """Writes a grid of pictures as NAME.png: `(N, H, W, C)` in [0, 1]."""
         if self.writes:
-            io.write(self.path / f"{name}.png", grid(np.clip(images, 0, 1), gap=2), overwrite=True)
+            io.write(self.path / f"{name}.png", grid(list(np.clip(images, 0, 1)), gap=2), overwrite=True)
 
     def conclude(self, pictures: Mapping[str, np.ndarray]) -> None:
         """Writes each picture as NAME.png, and what stats.jsonl has as curves.png, a plot for each figure."""
