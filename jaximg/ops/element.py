@@ -10,6 +10,7 @@ import numpy as np
 from jax import lax
 
 from jaximg.ops import windows
+from jaximg.ops.winners import index_of_extreme, take_chosen
 from jaximg.typing import check_size, is_traced
 
 Element = int | tuple[int, int] | np.ndarray | jax.Array | Sequence[Sequence[int]]
@@ -90,18 +91,63 @@ def extreme(image: jax.Array, pixels: Pixels, *, largest: bool) -> jax.Array:
       >>> extreme(jnp.arange(4.0).reshape(1, 4, 1), Pixels(1, 2, ((0, 0), (0, 1))), largest=True)[0, :, 0].tolist()
       [0.0, 1.0, 2.0, 3.0]
     """
-    limits = jnp.finfo(image.dtype)
-    neutral = jnp.asarray(limits.min if largest else limits.max, image.dtype)
+    if pixels.full and max(pixels.height, pixels.width) > windows.RADIX:
+        down = Pixels(pixels.height, 1, tuple((i, 0) for i in range(pixels.height)))
+        return _extreme(_extreme(image, _row(pixels.width), largest), down, largest)
+    return _extreme(image, pixels, largest)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1, 2))
+def _extreme(image: jax.Array, pixels: Pixels, largest: bool) -> jax.Array:
+    neutral = _neutral(image, largest)
+    combine = windows.greater if largest else windows.lesser
+    rows, columns = windows.reach(pixels.height), windows.reach(pixels.width)
+    if len(pixels.offsets) <= UNROLLED_PIXELS:
+        seen = pixels.offsets
+        return windows.over_frame(
+            lambda see: reduce(combine, (see(i, j) for i, j in seen)), image, rows, columns, "constant", neutral
+        )
     sliding = windows.sliding_max if largest else windows.sliding_min
     if pixels.full:
         return windows.slide(sliding, image, (pixels.height, pixels.width), "constant", neutral)
-    combine = windows.greater if largest else windows.lesser
-    padded = windows.pad_columns(image, windows.reach(pixels.width), "constant", neutral)
-    if len(pixels.offsets) <= UNROLLED_PIXELS:
-        return windows.over_rows(
-            lambda x: reduce(combine, _seen(x, pixels)), padded, *windows.reach(pixels.height), "constant", neutral
-        )
-    return _by_runs(padded, pixels, sliding, combine, neutral)
+    return _by_runs(windows.pad_columns(image, columns, "constant", neutral), pixels, sliding, combine, neutral)
+
+
+@_extreme.defjvp
+def _extreme_jvp(
+    pixels: Pixels, largest: bool, primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    (image,), (tangent,) = primals, tangents
+    if len(pixels.offsets) > UNROLLED_PIXELS:
+        return jax.jvp(partial(_in_steps, pixels=pixels, largest=largest), primals, tangents)
+    size = pixels.height, pixels.width
+    index = index_of_extreme(image, pixels.offsets, size, largest=largest)
+    return _extreme(image, pixels, largest), take_chosen(tangent, index, pixels.offsets, size, "constant")
+
+
+def _in_steps(image: jax.Array, pixels: Pixels, largest: bool) -> jax.Array:
+    """The same by many small windows, for the sake of the derivative: along the rows, then down, a length at a time."""
+    by_length: dict[int, list[tuple[int, int]]] = {}
+    for i, j, length in pixels.runs():
+        by_length.setdefault(length, []).append((i, j + length // 2))
+    left, right = windows.reach(pixels.width)
+    wide = windows.pad_columns(image, (left, right), "constant", _neutral(image, largest))
+    out = None
+    for length, places in by_length.items():
+        along = _extreme(wide, _row(length), largest)
+        down = _extreme(along, Pixels(pixels.height, pixels.width, tuple(places)), largest)
+        combine = windows.greater if largest else windows.lesser
+        out = down if out is None else combine(out, down)
+    return out[..., left : left + image.shape[-2], :]
+
+
+def _row(length: int) -> Pixels:
+    return Pixels(1, length, tuple((0, j) for j in range(length)))
+
+
+def _neutral(image: jax.Array, largest: bool) -> jax.Array:
+    limits = jnp.finfo(image.dtype)
+    return jnp.asarray(limits.min if largest else limits.max, image.dtype)
 
 
 def _seen(padded: jax.Array, pixels: Pixels) -> list[jax.Array]:

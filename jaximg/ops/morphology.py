@@ -16,8 +16,8 @@ def erode(image: Image, element: Element) -> jax.Array:
 
         out[y, x] = min of image[y + i - h // 2, x + j - w // 2] over the pixels (i, j) of the h x w element
 
-    Pixels outside the picture don't count. The gradient goes to a pixel that attains the minimum; `soft_erode` shares
-    it out.
+    Pixels outside the picture don't count. The gradient goes to the first pixel that attains the minimum;
+    `soft_erode` shares it out.
 
     Args:
       image: `(..., H, W, C)` floating point, any range; channels apart.

@@ -131,26 +131,41 @@ def _taps(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """(B, H + kh - 1, W + kw - 1, C), (B or 1, kh, kw, C or 1) -> (B, H, W, C)."""
     kh, kw = kernel.shape[1:3]
     height, width = x.shape[1] - kh + 1, x.shape[2] - kw + 1
-    sum_dtype = wide(x.dtype)
     if kh * kw <= UNROLLED_TAPS:
-        rows = (_row_of_taps(x, kernel, i, height, width, sum_dtype) for i in range(kh))
-        return reduce(operator.add, rows).astype(x.dtype)
-    zero = jnp.zeros((x.shape[0], height, width, x.shape[3]), sum_dtype)
-    return lax.fori_loop(0, kh, lambda i, s: s + _row_of_taps(x, kernel, i, height, width, sum_dtype), zero).astype(
-        x.dtype
-    )
+        return weighted_sum(lambda i, j: x[:, i : i + height, j : j + width], kernel, x.dtype)
+
+    def add_row(i: jax.Array, total: jax.Array) -> jax.Array:
+        rows = lax.dynamic_slice_in_dim(x, i, height, axis=1)
+        taps = lax.dynamic_slice_in_dim(kernel, i, 1, axis=1)
+        return total + weighted_sum(lambda _, j: rows[:, :, j : j + width], taps, total.dtype)
+
+    zero = jnp.zeros((x.shape[0], height, width, x.shape[3]), wide(x.dtype))
+    return lax.fori_loop(0, kh, add_row, zero).astype(x.dtype)
 
 
-def _row_of_taps(
-    x: jax.Array, kernel: jax.Array, i: int | jax.Array, height: int, width: int, sum_dtype: jnp.dtype
-) -> jax.Array:
-    rows = lax.dynamic_slice_in_dim(x, i, height, axis=1)
-    weights = lax.dynamic_slice_in_dim(kernel, i, 1, axis=1).astype(sum_dtype)
-    taps = (
-        weights[:, :, j : j + 1] * lax.slice_in_dim(rows, j, j + width, axis=2).astype(sum_dtype)
-        for j in range(kernel.shape[2])
-    )
-    return reduce(operator.add, taps)
+def weighted_sum(see: Callable[[int, int], jax.Array], kernel: jax.Array, dtype: jnp.dtype) -> jax.Array:
+    """`sum_ij kernel[i, j] see(i, j)`, row by row.
+
+    Args:
+      see: from a tap's row and column to what it sees, `(..., H, W, C)`.
+      kernel: `(..., kh, kw, C or 1)`, whose leading axes broadcast against the picture's.
+      dtype: of the result; sums are made in f32 at least.
+
+    Returns:
+      `(..., H, W, C)`.
+
+    Example:
+      >>> weighted_sum(lambda i, j: jnp.full((1, 1, 1), 3.0), jnp.ones((2, 2, 1)), jnp.dtype("float32")).item()
+      12.0
+    """
+    sum_dtype = wide(dtype)
+    weights = kernel.astype(sum_dtype)
+
+    def row(i: int) -> jax.Array:
+        taps = (weights[..., i : i + 1, j : j + 1, :] * see(i, j).astype(sum_dtype) for j in range(kernel.shape[-2]))
+        return reduce(operator.add, taps)
+
+    return reduce(operator.add, (row(i) for i in range(kernel.shape[-3]))).astype(dtype)
 
 
 def kernel_gradient(x: jax.Array, out: jax.Array, kernel_shape: Sequence[int]) -> jax.Array:

@@ -1,11 +1,13 @@
 """Rank filters: the k-th smallest value of a window, by sorting networks of shifted slices. Exact."""
 
+from collections.abc import Callable
 from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
 
 from jaximg.ops import windows
+from jaximg.ops.winners import index_of, take_chosen
 from jaximg.typing import Border, Image, Scalar, check_image, check_size
 
 MAX_SIZE = 15
@@ -18,7 +20,8 @@ def median_blur(image: Image, size: int | tuple[int, int]) -> jax.Array:
         out = the middle one of the window's height * width values, each channel by itself
 
     Each column of the window is sorted once for all windows that share it; sorted columns are then merged by Batcher's
-    network, of which only the comparisons that can reach the middle are kept. The gradient goes to the pixel chosen.
+    network, of which only the comparisons that can reach the middle are kept. The gradient goes to the first pixel of the
+    value chosen.
 
     Args:
       image: `(..., H, W, C)` floating point, any range.
@@ -152,11 +155,10 @@ def percentile_filter(
     return rank_filter(image, size, min(int(count * share / 100), count - 1), border=border)
 
 
-@partial(jax.jit, static_argnums=(1, 2, 3, 4))
-def _rank(image: jax.Array, height: int, width: int, rank: int, border: Border) -> jax.Array:
+@partial(jax.custom_jvp, nondiff_argnums=(1, 2, 3, 4))
+def _ranked(image: jax.Array, height: int, width: int, rank: int, border: Border) -> jax.Array:
     if (height, width, rank) == (3, 3, 4):
-        padded = windows.pad_columns(image, (1, 1), border)
-        return windows.over_rows(_median9, padded, 1, 1, border)
+        return windows.over_frame(_median9, image, (1, 1), (1, 1), border)
     columns = windows.apart(partial(_sorted_columns, height=height, width=width, border=border))(image)
     h, w = image.shape[-3:-1]
     shifted = [[windows.shifted(c, 0, j, h, w) for c in columns] for j in range(width)]
@@ -164,6 +166,20 @@ def _rank(image: jax.Array, height: int, width: int, rank: int, border: Border) 
         pairs = zip(shifted[::2], shifted[1::2], strict=False)
         shifted = [_merge(a, b) for a, b in pairs] + shifted[len(shifted) & ~1 :]
     return shifted[0][rank]
+
+
+@_ranked.defjvp
+def _ranked_jvp(
+    height: int, width: int, rank: int, border: Border, primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    (image,), (tangent,) = primals, tangents
+    out = _ranked(image, height, width, rank, border)
+    offsets = tuple((i, j) for i in range(height) for j in range(width))
+    window = offsets, (height, width), border
+    return out, take_chosen(tangent, index_of(image, out, *window), *window)
+
+
+_rank = jax.jit(_ranked, static_argnums=(1, 2, 3, 4))
 
 
 @partial(jax.jit, static_argnums=(2, 3))
@@ -194,12 +210,9 @@ def _sorted_columns(image: jax.Array, height: int, width: int, border: Border) -
     return _sort([windows.shifted(padded, i, 0, h, w) for i in range(height)])
 
 
-def _median9(padded: jax.Array) -> jax.Array:
+def _median9(see: Callable[[int, int], jax.Array]) -> jax.Array:
     """The median of nine is that of the largest low, the middle middle and the smallest high of its sorted columns."""
-    h, w = padded.shape[-3] - 2, padded.shape[-2] - 2
-    low, middle, high = zip(
-        *(_sort([windows.shifted(padded, i, j, h, w) for i in range(3)]) for j in range(3)), strict=True
-    )
+    low, middle, high = zip(*(_sort([see(i, j) for i in range(3)]) for j in range(3)), strict=True)
     return _sort([reduce(windows.greater, low), _sort(list(middle))[1], reduce(windows.lesser, high)])[1]
 
 

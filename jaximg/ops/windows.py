@@ -2,8 +2,8 @@
 
 A convolution call on one channel is 20 to 80 times slower than OpenCV on a CPU. Shifted slices of a padded image are as
 fast as OpenCV, because XLA fuses them into one loop over plain memory; they lower well on GPU and TPU too. So every
-windowed operator is built in three moves: pad, wall off (`apart`), slice. Rows need no padding at all: `over_rows` runs
-the same slices on the image itself and on two thin padded strips.
+windowed operator is built in three moves: pad, wall off (`apart`), slice. Small ones need no padding at all:
+`over_frame` runs the same slices on the image itself and on thin padded strips around it.
 """
 
 import math
@@ -18,8 +18,10 @@ from jax import lax
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
+from jaximg.ops.borders import over_frame, over_rows, pad, pad_columns, reach, shifted, take_rows
 from jaximg.ops.primitives import (
     RADIX,
+    UNROLLED_TAPS,
     apart,
     correlate_flat,
     correlate_valid,
@@ -31,18 +33,21 @@ from jaximg.ops.primitives import (
     sliding_max,
     sliding_min,
     sliding_sum,
+    weighted_sum,
     wide,
     zero_pad,
 )
 from jaximg.typing import BORDERS, Border, Scalar, check_choice
 
 __all__ = [
+    "RADIX",
     "apart",
     "correlate",
     "correlate_valid",
     "greater",
     "lesser",
     "materialise",
+    "over_frame",
     "over_rows",
     "pad",
     "pad_columns",
@@ -55,144 +60,6 @@ __all__ = [
     "sliding_sum",
     "wide",
 ]
-
-
-def pad(
-    image: jax.Array,
-    height: tuple[int, int],
-    width: tuple[int, int],
-    border: Border,
-    value: Scalar = 0.0,
-) -> jax.Array:
-    """Pads `(..., H, W, C)` by `height = (top, bottom)` and `width = (left, right)` pixels.
-
-    Any width is allowed, wider than the image too: the pattern goes on, as in `numpy.pad`. The adjoint (which folds
-    the border back) comes from JAX itself and touches the border strips only.
-
-    Args:
-      image: `(..., H, W, C)`.
-      height: pixels to add above and below.
-      width: pixels to add left and right.
-      border: "reflect" (OpenCV's REFLECT_101), "symmetric" (REFLECT), "edge" (REPLICATE), "constant", "wrap".
-      value: the colour of a constant border, in the image's units.
-
-    Returns:
-      `(..., top + H + bottom, left + W + right, C)`.
-
-    Raises:
-      ValueError: an unknown border.
-
-    Example:
-      >>> pad(jnp.arange(3.0).reshape(1, 3, 1), (0, 0), (2, 4), "reflect")[0, :, 0].tolist()
-      [2.0, 1.0, 0.0, 1.0, 2.0, 1.0, 0.0, 1.0, 2.0]
-    """
-    check_choice(border, BORDERS, "border")
-    return _pad_axis(_pad_axis(image, -3, *height, border, value), -2, *width, border, value)
-
-
-def _pad_axis(x: jax.Array, axis: int, before: int, after: int, border: Border, value: Scalar = 0.0) -> jax.Array:
-    if before == after == 0:
-        return x
-    if border == "constant":
-        config = [(0, 0, 0)] * x.ndim
-        config[axis] = (before, after, 0)
-        return lax.pad(x, jnp.asarray(value, x.dtype), config)
-    index = np.pad(np.arange(x.shape[axis]), (before, after), mode=border)
-    strips = [index[:before], index[len(index) - after :]]
-    head, tail = (jnp.take(x, strip, axis=axis, indices_are_sorted=False, mode="clip") for strip in strips)
-    return lax.concatenate([head, x, tail], x.ndim + axis)
-
-
-def pad_columns(image: jax.Array, width: tuple[int, int], border: Border, value: Scalar = 0.0) -> jax.Array:
-    """`pad` by `(left, right)` alone, in memory.
-
-    Example:
-      >>> pad_columns(jnp.arange(3.0).reshape(1, 3, 1), (1, 1), "edge")[0, :, 0].tolist()
-      [0.0, 0.0, 1.0, 2.0, 2.0]
-    """
-
-    def padded(x: jax.Array) -> jax.Array:
-        if border != "constant":
-            return pad(x, (0, 0), width, border, value)
-        colour = jnp.asarray(value, x.dtype)  # joined, not padded: the copy is a plain one, twice as fast
-        left, right = (jnp.broadcast_to(colour, (*x.shape[:-2], n, x.shape[-1])) for n in width)
-        return lax.concatenate([left, x, right], x.ndim - 2)
-
-    return apart(padded)(image) if any(width) else image
-
-
-def shifted(padded: jax.Array, dy: int, dx: int, height: int, width: int) -> jax.Array:
-    """The window `padded[..., dy : dy + height, dx : dx + width, :]`: the image as seen by one tap of a kernel.
-
-    Example:
-      >>> shifted(jnp.arange(12.0).reshape(3, 4, 1), 1, 2, 2, 2)[..., 0].tolist()
-      [[6.0, 7.0], [10.0, 11.0]]
-    """
-    rows = lax.slice_in_dim(padded, dy, dy + height, axis=padded.ndim - 3)
-    return lax.slice_in_dim(rows, dx, dx + width, axis=padded.ndim - 2)
-
-
-def reach(taps: int) -> tuple[int, int]:
-    """How far a window of `taps` pixels reaches before and after its anchor `taps // 2` (OpenCV's, even sizes too).
-
-    Example:
-      >>> reach(5), reach(4)
-      ((2, 2), (2, 1))
-    """
-    return taps // 2, taps - 1 - taps // 2
-
-
-def over_rows(
-    window: Callable[[jax.Array], jax.Array],
-    image: jax.Array,
-    before: int,
-    after: int,
-    border: Border,
-    value: Scalar = 0.0,
-) -> jax.Array:
-    """Applies `window`, which eats `before + after` rows, to an image with that many rows of border added.
-
-    The result is that of `window(pad(image, (before, after), ...))`; but the image is not copied: `window` sees it as
-    it is, and two strips of `2 * before + after` and `before + 2 * after` rows for the border.
-
-    Args:
-      window: `(..., n + before + after, W, C) -> (..., n, W', C')`, translation-invariant down the columns.
-      image: `(..., H, W, C)`.
-      before: rows that a window reaches above its anchor.
-      after: rows that it reaches below.
-      border: one of `BORDERS`.
-      value: the colour of a constant border.
-
-    Returns:
-      `(..., H, W', C')`.
-
-    Example:
-      >>> x = jnp.arange(4.0).reshape(4, 1, 1)
-      >>> over_rows(lambda p: p[:-2] + p[2:], x, 1, 1, "edge")[:, 0, 0].tolist()
-      [1.0, 2.0, 4.0, 5.0]
-    """
-    rows, eaten = image.shape[-3], before + after
-    if rows < 2 * eaten or eaten == 0:
-        return apart(lambda x: window(pad(x, (before, after), (0, 0), border, value)))(image)
-
-    def strips(x: jax.Array) -> list[jax.Array]:
-        head = pad(x, (before, 0), (0, 0), border, value)
-        tail = pad(x, (0, after), (0, 0), border, value)
-        return [_rows(head, 0, before + eaten), _rows(tail, rows - eaten, rows + after)]
-
-    def join(x: jax.Array, head: jax.Array, tail: jax.Array) -> jax.Array:
-        inner = window(x)
-        zero = jnp.zeros((), inner.dtype)
-        out = lax.pad(inner, zero, [(0, 0, 0)] * (x.ndim - 3) + [(before, after, 0), (0, 0, 0), (0, 0, 0)])
-        for start, strip in ((0, head), (rows - after, tail)):
-            out = lax.dynamic_update_slice_in_dim(out, window(strip), start, axis=out.ndim - 3)
-        return out
-
-    return apart(join)(image, *apart(strips)(image))
-
-
-def _rows(x: jax.Array, start: int, stop: int | None) -> jax.Array:
-    return lax.slice_in_dim(x, start, stop, axis=x.ndim - 3)
 
 
 @partial(jax.jit, static_argnames="border")
@@ -215,6 +82,13 @@ def correlate(image: jax.Array, kernel: jax.Array, border: Border) -> jax.Array:
 def _correlate(image: jax.Array, kernel: jax.Array, *, border: Border, anchor: tuple[int, int]) -> jax.Array:
     """(..., H, W, C), (all images or 1, kh, kw, C or 1) -> (..., H, W, C)."""
     rows, columns = _reaches(kernel, anchor)
+    if kernel.shape[1] * kernel.shape[2] <= UNROLLED_TAPS:
+        if kernel.shape[0] == 1:  # no reshape of the image: XLA may copy it for one
+            kernel = kernel.reshape(*(1 for _ in image.shape[:-3]), *kernel.shape[1:])
+            return over_frame(lambda see: weighted_sum(see, kernel, image.dtype), image, rows, columns, border)
+        flat = image.reshape(math.prod(image.shape[:-3]), *image.shape[-3:])
+        out = over_frame(lambda see: weighted_sum(see, kernel, image.dtype), flat, rows, columns, border)
+        return out.reshape(image.shape)
     padded = pad_columns(image, columns, border)
     return over_rows(lambda x: _correlate_all(x, kernel), padded, *rows, border)
 
@@ -246,12 +120,14 @@ def _image_adjoint(
     height, width = cotangent.shape[-3:-1]
     top, bottom, first, last = min(above, height), min(below, height), min(left, width), min(right, width)
     across, along = (right, left), (above + below, above + below)
-    heads = seen(_rows(cotangent, 0, top), (above + below, above - top), across)
-    tails = seen(_rows(cotangent, height - bottom, height), (below - bottom, above + below), across)
+    heads = seen(take_rows(cotangent, 0, top), (above + below, above - top), across)
+    tails = seen(take_rows(cotangent, height - bottom, height), (below - bottom, above + below), across)
     lefts = seen(cotangent[..., :first, :], along, (left + right, left - first))
     rights = seen(cotangent[..., width - last :, :], along, (right - last, left + right))
     lefts, rights = (
-        _fold(_rows(x, above, above + height), _rows(x, 0, above), _rows(x, above + height, None), -3, border)
+        _fold(
+            take_rows(x, above, above + height), take_rows(x, 0, above), take_rows(x, above + height, None), -3, border
+        )
         for x in (lefts, rights)
     )
     return _fold(_fold(inner, heads, tails, -3, border), lefts, rights, -2, border)
