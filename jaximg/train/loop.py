@@ -168,6 +168,7 @@ def fit(
     if workdir is not None:
         told = {"steps": steps, "batch": batch, "seed": seed, "dataset": dataset.digest, **(options or {})}
         folder = Folder(Path(workdir), told, force=force, tell=tell, writes=place.process == 0)
+        _await_others(place)  # none is to write into a folder that isn't claimed yet
     run = _Run(task, dataset, place, steps, batch, seed, every or Every(), folder, tell, progress, Guard(patience))
     with contextlib.ExitStack() as stack:
         if folder is not None:
@@ -411,6 +412,13 @@ class _Run:
         if not self._stacked(state):
             return found.state
         return self.place.put(jax.tree.map(lambda x: np.asarray(x.addressable_data(0)), found.state), state)
+
+
+def _await_others(place: Placement) -> None:
+    if place.processes > 1:
+        from jax.experimental.multihost_utils import sync_global_devices
+
+        sync_global_devices("jaximg: the run's folder is claimed")
 
 
 @jax.jit
