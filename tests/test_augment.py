@@ -48,7 +48,7 @@ def test_strength_is_the_share_of_pictures_that_a_change_is_made_to():
 
 
 def test_a_picture_that_is_only_moved_keeps_its_values():
-    moved = jax.vmap(augment.augmentation(["translate"]), (0, None, None))(KEYS, PICTURE, jnp.float32(1))
+    moved = jax.jit(jax.vmap(augment.augmentation(["translate"]), (0, None, None)))(KEYS, PICTURE, jnp.float32(1))
     middle = np.asarray(moved[:, 4:12, 4:12, 0]).ravel()
     values = np.asarray(PICTURE[..., 0]).ravel()
     assert np.abs(middle[:, None] - values).min(1).max() < 1e-6
@@ -125,7 +125,7 @@ def test_adaptive_augmentation_measures_the_overfitting_and_keeps_its_strength_i
     train = little.training_set(config, data())
     assert (len(train), len(train.held)) == (20, 10)
     task = tasks.task_of(config, train.shape, train.classes, sets=(train, train))
-    state, step = task.init(jax.random.key(0)), jax.jit(task.make_step(None))
+    state, step = jax.jit(task.init)(jax.random.key(0)), jax.jit(task.make_step(None))
     batch = {"image": jnp.asarray(train.images[:8]), "label": jnp.asarray(train.labels[:8], jnp.int32)}
     for _ in range(2):
         state, metrics = step(state, batch)
