@@ -20,8 +20,8 @@ def median_blur(image: Image, size: int | tuple[int, int]) -> jax.Array:
         out = the middle one of the window's height * width values, each channel by itself
 
     Each column of the window is sorted once for all windows that share it; sorted columns are then merged by Batcher's
-    network, of which only the comparisons that can reach the middle are kept. The gradient goes to the first pixel of the
-    value chosen.
+    network, of which only the comparisons that can reach the middle are kept. The gradient goes to the first pixel of
+    the value chosen.
 
     Args:
       image: `(..., H, W, C)` floating point, any range.
