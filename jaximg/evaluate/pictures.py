@@ -5,6 +5,7 @@ Numpy arrays `(H, W, 1 or 3)` on the scale [0, 1].
 
 from collections.abc import Mapping, Sequence
 from math import ceil, sqrt
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -92,7 +93,7 @@ def confusion_picture(table: np.ndarray, names: Sequence[str]) -> np.ndarray:
     return np.asarray(image, np.float32) / 255
 
 
-def _cell(draw: ImageDraw.ImageDraw, corner: Point, side: int, count: int, share: float, font: object) -> None:
+def _cell(draw: ImageDraw.ImageDraw, corner: Point, side: int, count: int, share: float, font: Any) -> None:
     (x, y), depth = corner, sqrt(share)  # the few mistakes are what one looks for
     fill = tuple(round(255 + (ink - 255) * depth) for ink in INK)
     draw.rectangle((x, y, x + side - 1, y + side - 1), fill=fill, outline=PALE)

@@ -123,7 +123,7 @@ def drawn(key: Key, image: jax.Array) -> jax.Array:
         long, short, many = jax.random.split(key, 3)
         widths = jax.random.uniform(many, (2,), minval=1.0, maxval=5.0)
         scratched = degrade.scratches(long, image, count=LINES, width=widths[0])[1]
-        return jnp.minimum(scratched, strokes(short, image.shape[:2], widths[1]))
+        return jnp.minimum(scratched, strokes(short, (image.shape[0], image.shape[1]), widths[1]))
 
     return jax.vmap(one)(jax.random.split(key, image.shape[0]), image)
 
