@@ -24,7 +24,8 @@ from bench.table import Row, at_least, at_most, emit, parser
 from jaximg import io, ops, report
 from jaximg.correct import correct
 from jaximg.correct.align import align
-from jaximg.correct.fill import fill, fill_smoothly
+from jaximg.correct.fill import fill_smoothly
+from jaximg.correct.holes import fill
 from jaximg.correct.reference import TRUSTED, fill_from
 
 SIZE, HOLE, RING = 512, 64, 24

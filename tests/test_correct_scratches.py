@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from jaximg import degrade
 from jaximg.correct import correct, diagnose, plan
-from jaximg.correct.fill import fill
+from jaximg.correct.holes import fill
 from jaximg.correct.lines import find_lines
 from jaximg.correct.scratches import find_scratches
 from tests.test_correct import bytes_of, jpeg, noisy, photo, psnr

@@ -7,7 +7,8 @@ import pytest
 from jaximg import ops
 from jaximg.correct import correct
 from jaximg.correct.example import _choose, find_sources
-from jaximg.correct.fill import fill, fill_smoothly
+from jaximg.correct.fill import fill_smoothly
+from jaximg.correct.holes import fill
 
 
 def tiles(height: int, width: int, channels: int = 1) -> np.ndarray:
@@ -41,7 +42,7 @@ def test_nothing_missing_and_nothing_to_copy_from_are_defined(by_halves):
 
 
 def test_large_holes_are_filled_by_example_and_small_ones_smoothly(monkeypatch):
-    monkeypatch.setattr("jaximg.correct.fill.THICK", 16)
+    monkeypatch.setattr("jaximg.correct.holes.THICK", 16)
     x, large, small = tiles(64, 64), np.zeros((64, 64, 1), bool), np.zeros((64, 64, 1), bool)
     large[20:40, 20:38] = True
     small[50:60, 4:60] = True
@@ -60,7 +61,7 @@ def test_a_hole_larger_than_half_a_square_is_filled_as_sharply(monkeypatch):
 
 
 def test_pictures_of_many_sizes_take_one_program(monkeypatch):
-    monkeypatch.setattr("jaximg.correct.fill.THICK", 16)
+    monkeypatch.setattr("jaximg.correct.holes.THICK", 16)
     before = _choose._cache_size()
     for size in (50, 57, 64):
         x = tiles(size, size - 3)

@@ -1,80 +1,31 @@
-"""Fills missing pixels of a picture of any size with programs of a few sizes.
+"""Fills missing pixels of a picture of any size smoothly, with programs of a few sizes.
 
-Holes in which a square of `THICK` pixels finds room are filled by example (`example.py`), others smoothly: on
-photographs shrunk to 640 pixels, square holes of 32 pixels come out nearer to the truth by example by 0.8 dB, of 64 by
-1.6, and with four fifths of their surroundings' gradients or more, where a smooth fill has a third. Smaller ones look
-more like the truth when they are filled smoothly (by SSIM), and need no search.
-
-Smoothly, a tile is filled by `inpaint_biharmonic`. What is missing across a tile's rim is taken from the same picture
-at half the size, filled first: so holes larger than a tile are filled as smoothly as small ones.
+A tile is filled by `inpaint_biharmonic`, or by `inpaint_harmonic`. What is missing across a tile's rim is taken from
+the same picture at half the size, filled first: so holes larger than a tile are filled as smoothly as small ones.
 """
 
+from collections.abc import Callable
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaximg import ops
-from jaximg.correct.example import find_sources
-from jaximg.correct.missing import components
 from jaximg.correct.tiles import SIDES
 
 RIM = 64
 """What lies further away hardly moves a pixel of the fill."""
 TOLERANCE = 1e-5
-THICK = 32
-"""Smooth filling is for holes in which no square of this side, in pixels, finds room."""
+Solve = Callable[..., jax.Array]
 
 
-def fill(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    """Fills where `missing`, large holes by example, small ones smoothly; the other pixels come back as they are.
-
-    Args:
-      image: `(H, W, C)` float32; values at missing pixels are never read.
-      missing: `(H, W, 1 or C)` bool.
-
-    Returns:
-      `(H, W, C)` float32.
-
-    Example:
-      >>> x = np.full((8, 9, 1), 0.5, np.float32)
-      >>> hole = np.zeros((8, 9, 1), bool)
-      >>> hole[3:5, 2:6] = True
-      >>> bool(np.allclose(fill(np.where(hole, np.nan, x), hole), x))
-      True
-    """
-    lost = np.asarray(missing.any(-1))
-    deep = _holds_square(lost, THICK)
-    if not deep.any():
-        return fill_smoothly(image, missing)
-    out = np.where(missing, np.float32(0), image)
-    rest = lost.copy()
-    for rows, columns in components(lost):
-        if not deep[rows, columns].any():
-            continue
-        found = find_sources(out, lost, np.stack([rows, columns], 1))
-        if found is not None:
-            copied = out[tuple(found.T)]
-            out[rows, columns] = np.where(missing[rows, columns], copied, out[rows, columns])
-            rest[rows, columns] = False
-    return fill_smoothly(out, missing & rest[..., None])
-
-
-def _holds_square(mask: np.ndarray, side: int) -> np.ndarray:
-    """The first pixels of all squares of that side wholly within the mask."""
-    deep = np.zeros_like(mask)
-    if min(mask.shape) < side:
-        return deep
-    total = np.pad(mask.astype(np.int64), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
-    count = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
-    deep[: count.shape[0], : count.shape[1]] = count == side * side
-    return deep
-
-
-def fill_smoothly(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    """Fills where `missing` by a thin plate; the other pixels come back as they are.
+def fill_smoothly(image: np.ndarray, missing: np.ndarray, solve: Solve = ops.inpaint_biharmonic) -> np.ndarray:
+    """Fills where `missing` by a thin plate or a membrane; the other pixels come back as they are.
 
     Args:
       image: `(H, W, C)` float32; values at missing pixels are never read.
       missing: `(H, W, 1 or C)` bool.
+      solve: `ops.inpaint_biharmonic` or `ops.inpaint_harmonic`.
 
     Returns:
       `(H, W, C)` float32.
@@ -92,11 +43,12 @@ def fill_smoothly(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
     image = np.where(missing, np.float32(0), image)
     side = next((s for s in SIDES if max(image.shape[:2]) <= s), None)
     if side is not None:
-        return _fill_tile(image, missing, side)
-    guess = enlarge(fill_smoothly(*_halve_known(image, missing)), image.shape[:2])
+        return _fill_tile(image, missing, side, solve)
+    half, lost = _halve_known(image, missing)
+    guess = enlarge(fill_smoothly(half, lost, solve), image.shape[:2])
     out = image.copy()
     for y, x in _starts(missing):
-        _fill_inner(out, image, missing, guess, y, x)
+        _fill_inner(out, image, missing, guess, (y, x), solve)
     return out
 
 
@@ -110,9 +62,11 @@ def _starts(missing: np.ndarray):
                 yield max(0, min(y - RIM, last[0])), max(0, min(x - RIM, last[1]))
 
 
-def _fill_inner(out: np.ndarray, image: np.ndarray, missing: np.ndarray, guess: np.ndarray, y: int, x: int) -> None:
+def _fill_inner(
+    out: np.ndarray, image: np.ndarray, missing: np.ndarray, guess: np.ndarray, corner: tuple[int, int], solve: Solve
+) -> None:
     """Fills one tile, two pixels around it held at the guess, and keeps all but its rim."""
-    side = SIDES[-1]
+    side, (y, x) = SIDES[-1], corner
     cut = (slice(y, y + side), slice(x, x + side))
     lost, held = missing[cut].copy(), np.zeros(missing[cut].shape[:2], bool)
     borders = ((y > 0, y + side < image.shape[0]), (x > 0, x + side < image.shape[1]))
@@ -123,15 +77,15 @@ def _fill_inner(out: np.ndarray, image: np.ndarray, missing: np.ndarray, guess: 
         held |= edge[:, None] if axis == 0 else edge[None, :]
         keep.append(slice(RIM if before else 0, held.shape[axis] - (RIM if after else 0)))
     lost &= ~held[..., None]
-    done = _fill_tile(np.where(missing[cut], guess[cut], image[cut]), lost, side)
+    done = _fill_tile(np.where(missing[cut], guess[cut], image[cut]), lost, side, solve)
     out[cut][tuple(keep)] = np.where(missing[cut], done, out[cut])[tuple(keep)]
 
 
-def _fill_tile(image: np.ndarray, missing: np.ndarray, side: int) -> np.ndarray:
+def _fill_tile(image: np.ndarray, missing: np.ndarray, side: int, solve: Solve) -> np.ndarray:
     height, width = image.shape[:2]
     after = ((0, side - height), (0, side - width), (0, 0))
     padded, known = (np.pad(a, after, "symmetric") for a in (image, ~missing))
-    done = np.asarray(ops.inpaint_biharmonic(jnp.asarray(padded), jnp.asarray(known), tolerance=TOLERANCE))
+    done = np.asarray(solve(jnp.asarray(padded), jnp.asarray(known), tolerance=TOLERANCE))
     return np.where(missing, done[:height, :width], image)
 
 

@@ -34,7 +34,8 @@ def load(name: str) -> tuple[nn.Module, Any]:
 
     Args:
       name: one of `names()`; "denoise_color" takes an RGB picture, its noise level as a map (standard deviation on the
-        [0, 1] scale), and how coarse its JPEG is (`models.restorer.coarseness`, 0 for none).
+        [0, 1] scale), and how coarse its JPEG is (`models.restorer.coarseness`, 0 for none); "inpaint" takes a grey
+        picture, filled by `ops.inpaint_harmonic`, and a map of what is known.
 
     Returns:
       A linen module and its parameters, float32: `module.apply({"params": params}, image, *maps)` with a batch of
@@ -73,8 +74,17 @@ def restore(name: str, image: np.ndarray, *maps: np.ndarray) -> np.ndarray:
     inputs = [np.pad(x, more, mode="symmetric") for x in (image, *maps)]
     inside = np.ones((*inputs[0].shape[:2], 1), np.float32)
     step = partial(_program(), module, params)
-    rim = module.reach  # pyright: ignore[reportAttributeAccessIssue]
-    return tiled(step, *inputs, inside, rim=rim, sides=SIDES, beyond="zero")[:height, :width]
+    return tiled(step, *inputs, inside, rim=reach(name), sides=SIDES, beyond="zero")[:height, :width]
+
+
+def reach(name: str) -> int:
+    """How many pixels to each side a pixel of the network's answer depends on.
+
+    Example:
+      >>> reach("denoise_color")
+      104
+    """
+    return load(name)[0].reach  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @lru_cache

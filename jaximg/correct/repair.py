@@ -9,7 +9,8 @@ import numpy as np
 
 from jaximg.correct import classical, network
 from jaximg.correct.diagnose import Report
-from jaximg.correct.fill import fill, fill_smoothly
+from jaximg.correct.fill import fill_smoothly
+from jaximg.correct.holes import fill
 from jaximg.correct.tears import mend, put_back
 from jaximg.models.restorer import coarseness
 
