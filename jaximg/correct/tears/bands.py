@@ -23,6 +23,12 @@ ALONG, ROUNDING = 14, 0.5 / 255
 """So many pixels of a row err together; differences of rows are known so well."""
 AROUND = 8
 """What so many rows above and below a row say as well is no seam."""
+USUAL = 0.8
+"""A seam says no more than by how much rows differ more there than so many times what they differ by around."""
+SHORT = 4
+"""Fewer rows at the top or the bottom are no band."""
+FRAME = 6
+"""A picture's frame is no wider, in pixels."""
 ENDS = 0.2
 """The weight of where the ends of a row may have met."""
 EXACT = 1.6 / 255
@@ -68,6 +74,7 @@ def find_bands(image: np.ndarray) -> Bands:
     shifts, sure = max((_followed(seams, own) for own in _rows(image, most)), key=lambda found: found[1])
     if sure < SURE or (np.diff(shifts) != 0).sum() > SEAMS:
         return none
+    shifts[:SHORT], shifts[-SHORT:] = shifts[SHORT], shifts[-SHORT - 1]
     values, counts = np.unique(shifts, return_counts=True)
     shifts = shifts - values[counts.argmax()]
     return Bands(shifts.astype(np.int32), 1.0) if shifts.any() else none
@@ -81,7 +88,12 @@ def _seams(tone: np.ndarray, most: int) -> np.ndarray:
     gain = width / ALONG * np.log(cost[:, most : most + 1] / cost)
     padded = np.pad(gain, ((AROUND, AROUND), (0, 0)), "edge")
     around = np.stack([padded[k : k + len(gain)] for k in range(0, 2 * AROUND + 1, 2)])
-    return gain - np.maximum(np.median(around, 0), 0)
+    gain = gain - np.maximum(np.median(around, 0), 0)
+    padded = np.pad(cost[:, most], AROUND, "edge")
+    usual = np.median(np.stack([padded[k : k + len(gain)] for k in range(2 * AROUND + 1) if k != AROUND]), 0)
+    unusual = width / ALONG * np.log(cost[:, most] / (USUAL * usual))
+    share = np.clip(unusual / np.maximum(gain.max(1), 1e-3), 0, 1)
+    return np.where(gain > 0, share[:, None] * gain, gain)
 
 
 def _rows(image: np.ndarray, most: int) -> list[np.ndarray]:
@@ -119,6 +131,7 @@ def _margin_colour(image: np.ndarray, most: int) -> np.ndarray | None:
     found: list[tuple[int, np.ndarray]] = []
     for k in np.argsort(-count)[:4]:
         _, left, right = _run_lengths(image, ends[first[k]])
+        left, right = left - _usual_length(left), right - _usual_length(right)
         run = np.where(left > 0, left, -right)
         one = ((left > 0) != (right > 0)) & (np.abs(run) <= most)
         steady = one[1:] & one[:-1] & (run[1:] == run[:-1])
@@ -128,17 +141,24 @@ def _margin_colour(image: np.ndarray, most: int) -> np.ndarray | None:
     return max(found, key=lambda f: f[0])[1] if found else None
 
 
+def _usual_length(run: np.ndarray) -> int:
+    """The width of a picture's own frame of some colour."""
+    values, counts = np.unique(run, return_counts=True)
+    usual = int(values[counts.argmax()])
+    return usual if usual <= FRAME else 0
+
+
 def _margins(image: np.ndarray, colour: np.ndarray, most: int) -> np.ndarray:
     """What the margins of rows say for each shift, against none."""
     near, left, right = _run_lengths(image, colour)
     common = np.minimum(1, 3 * near[:, most:-most].mean(1))  # the print may have that colour too
     price = (0.1 + 1.2 * (1 - common))[:, None]
-    shifts = np.arange(1, most + 1)[None]
+    shifts = np.arange(-most, most + 1)
     out = np.zeros((len(image), 2 * most + 1))
-    for run, other, at in ((left, right, most + shifts[0]), (right, left, most - shifts[0])):
-        short, over = (np.clip(d, 0, 3) for d in (shifts - run[:, None], run[:, None] - shifts))
-        out[:, at] = -4.0 * short - price * (over + np.minimum(other, 3)[:, None])
-    return out + price * (np.minimum(left, 3) + np.minimum(right, 3))[:, None] * (np.arange(-most, most + 1) != 0)
+    for run, toward in ((left, shifts), (right, -shifts)):
+        off = np.maximum(_usual_length(run) + toward, 0) - run[:, None]
+        out -= 4.0 * np.clip(off, 0, 3) + price * np.clip(-off, 0, 3)
+    return out - out[:, most : most + 1]
 
 
 def _followed(seams: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, float]:
