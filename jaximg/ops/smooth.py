@@ -86,7 +86,7 @@ def joint_bilateral_filter(
     """
     image = check_image(image)
     guide = _check_guide(guide, image)
-    return _bilateral(image, guide, *_bilateral_statics(diameter, sigma_color, sigma_space, image), border)
+    return _joint_bilateral(image, guide, *_bilateral_statics(diameter, sigma_color, sigma_space, image), border)
 
 
 def guided_filter(image: Image, guide: Image, radius: int, eps: Scalar, *, border: Border = "reflect") -> jax.Array:
@@ -184,7 +184,7 @@ def _bilateral_statics(
 
 
 @partial(jax.jit, static_argnums=(4, 5))
-def _bilateral(
+def _joint_bilateral(
     image: jax.Array, guide: jax.Array, color: jax.Array, space: jax.Array, radius: int, border: Border
 ) -> jax.Array:
     h, w = image.shape[-3:-1]
@@ -206,6 +206,50 @@ def _bilateral(
         total = [t + r for t, r in zip(total, row_total, strict=True)]
         weight = weight + row_weight
     return jnp.concatenate([t / weight for t in total], -1).astype(image.dtype)
+
+
+_bilateral_at_once = jax.custom_jvp(_joint_bilateral, nondiff_argnums=(4, 5))
+"""Where the guide is differentiated too."""
+
+
+@_bilateral_at_once.defjvp
+def _bilateral_jvp(radius: int, border: Border, primals: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
+    """The tangent of one pixel of the disc after the other: at once, the adjoint would keep dozens of pictures."""
+    out = _bilateral_at_once(*primals, radius, border)
+    return out, jax.jvp(partial(_bilateral_in_steps, radius=radius, border=border), primals, tangents)[1]
+
+
+_bilateral = jax.jit(_bilateral_at_once, static_argnums=(4, 5))
+
+
+def _bilateral_in_steps(
+    image: jax.Array, guide: jax.Array, color: jax.Array, space: jax.Array, *, radius: int, border: Border
+) -> jax.Array:
+    h, w = image.shape[-3:-1]
+    sides = (radius, radius), (radius, radius)
+    values, guides = (windows.pad(x.astype(color.dtype), *sides, border) for x in (image, guide))
+    centre = windows.shifted(guides, radius, radius, h, w)
+
+    def at(x: jax.Array, place: jax.Array) -> jax.Array:
+        start = [jnp.int32(0)] * (x.ndim - 3) + [place[0], place[1], jnp.int32(0)]
+        return lax.dynamic_slice(x, start, (*x.shape[:-3], h, w, x.shape[-1]))
+
+    @jax.checkpoint
+    def one(place: jax.Array) -> tuple[jax.Array, jax.Array]:
+        distance = jnp.abs(at(guides, place) - centre).sum(-1, keepdims=True)
+        square = jnp.square(place - radius).sum().astype(color.dtype)
+        near = jnp.exp(color * distance * distance + space * square)
+        return near * at(values, place), near
+
+    def add(sums: tuple[jax.Array, jax.Array], place: jax.Array) -> tuple[tuple[jax.Array, jax.Array], None]:
+        total, weight = one(place)
+        return (sums[0] + total, sums[1] + weight), None
+
+    reach = range(-radius, radius + 1)
+    disc = [(radius + y, radius + x) for y in reach for x in reach if y * y + x * x <= radius * radius]
+    start = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(one, jnp.zeros(2, jnp.int32)))
+    (total, weight), _ = lax.scan(add, start, jnp.asarray(disc, jnp.int32))
+    return (total / weight).astype(image.dtype)
 
 
 def _planes(image: jax.Array, radius: int, border: Border, dtype: jnp.dtype) -> list[jax.Array]:
