@@ -30,7 +30,7 @@ def main() -> int:
     same_malloc("bench.cost")
     times, memories = [], []
     for case in (c for c in CASES if _windowed(c) and options.only in c.id):
-        memory, time = _measure(case)
+        memory, time = _measure(case, quick=options.quick)
         memories.append(Row(f"{case.id}, temporary memory", memory, "pictures", target=at_most(MOST_MEMORY)))
         print(f"{case.id:44} {memory:6.2f} pictures" + (f"  {time:6.2f} x forward" if time else ""), flush=True)
         if time:
@@ -52,7 +52,7 @@ def _windowed(case: OpCase) -> bool:
     )
 
 
-def _measure(case: OpCase) -> tuple[float, float | None]:
+def _measure(case: OpCase, *, quick: bool) -> tuple[float, float | None]:
     """Pictures of temporary memory, and the backward pass over the forward one where there is a gradient."""
     rng = np.random.default_rng(0)
     shape = (*(case.bench_hw or (0, 0)), case.channels[0])
@@ -76,7 +76,7 @@ def _measure(case: OpCase) -> tuple[float, float | None]:
         "forward": lambda: jax.block_until_ready(ours(*device)),
         "backward": lambda: jax.block_until_ready(theirs(ones, *device)),
     }
-    times = interleaved(runs, rounds=10, budget_s=1.0)
+    times = interleaved(runs, rounds=3 if quick else 10, budget_s=0.3 if quick else 1.0)
     return memory, times["backward"] / times["forward"]
 
 
