@@ -9,7 +9,8 @@ from skimage import data
 from jaximg import correct, degrade, io
 from jaximg.correct.tears import find_bands, find_tear, mend, put_back
 from jaximg.correct.tears.borders import borders
-from jaximg.correct.tears.fit import downhill
+from jaximg.correct.tears.extend import signed_distance
+from jaximg.correct.tears.fit import downhill, rim
 from jaximg.correct.tears.outline import candidates, outline
 from tests.command import run
 
@@ -155,7 +156,7 @@ def test_bands_are_found(fill):
     shifts = np.asarray(shifts)
     values, counts = np.unique(shifts, return_counts=True)
     found = find_bands(np.asarray(image))
-    np.testing.assert_allclose(found.shifts, shifts - values[counts.argmax()], atol=1)
+    np.testing.assert_array_equal(found.shifts, shifts - values[counts.argmax()])
     assert correct.plan(correct.diagnose(np.asarray(image)))[0].name == "bands"
 
 
@@ -209,8 +210,13 @@ def test_borders_are_placed_within_the_pixel():
     np.testing.assert_allclose(sides, [39.8, 119.7], atol=0.15)
 
 
+def test_some_of_an_outline_are_taken_on_all_sides():
+    places, _ = rim(signed_distance(np.pad(np.ones((700, 60), bool), 4)))
+    assert abs((places[:, 0] < 34).mean() - 0.5) < 0.05
+
+
 def test_the_simplex_finds_the_bottom():
-    found = downhill(lambda p: float((p[0] - 2) ** 2 + 3 * (p[1] + 1) ** 2), np.zeros(2), np.ones(2), 120)
+    found = downhill(lambda p: float((p[0] - 2) ** 2 + 3 * (p[1] + 1) ** 2), np.zeros(2), np.eye(2), 120)
     np.testing.assert_allclose(found, [2, -1], atol=0.05)
 
 
