@@ -132,12 +132,11 @@ def _in_steps(image: jax.Array, pixels: Pixels, largest: bool) -> jax.Array:
         by_length.setdefault(length, []).append((i, j + length // 2))
     left, right = windows.reach(pixels.width)
     wide = windows.pad_columns(image, (left, right), "constant", _neutral(image, largest))
-    out = None
+    found = []
     for length, places in by_length.items():
         along = _extreme(wide, _row(length), largest)
-        down = _extreme(along, Pixels(pixels.height, pixels.width, tuple(places)), largest)
-        combine = windows.greater if largest else windows.lesser
-        out = down if out is None else combine(out, down)
+        found.append(_extreme(along, Pixels(pixels.height, pixels.width, tuple(places)), largest))
+    out = reduce(windows.greater if largest else windows.lesser, found)
     return out[..., left : left + image.shape[-2], :]
 
 

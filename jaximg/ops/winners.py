@@ -193,7 +193,7 @@ def _primitive(name: str, function: Callable[..., jax.Array]) -> Primitive:
 def _jvp(p: Primitive, primals: Sequence[jax.Array], tangents: Sequence[Any], **params: Any) -> tuple[Any, Any]:
     value = p.bind(*primals, **params)
     if isinstance(tangents[0], ad.Zero):
-        return value, ad.Zero.from_primal_value(value)
+        return value, ad.instantiate_zeros(tangents[0])
     return value, p.bind(tangents[0], primals[1], **params)
 
 
