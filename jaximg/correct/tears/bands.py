@@ -31,6 +31,10 @@ FRAME = 6
 """A picture's frame is no wider, in pixels."""
 ENDS = 0.2
 """The weight of where the ends of a row may have met."""
+FRAMED = 5.0
+"""The weight of where the picture's frame is seen in a row."""
+STEADY = 4.0 / 255
+"""So much the columns of a frame differ from row to row at most, in the middle."""
 EXACT = 1.6 / 255
 """How near to a margin's colour its pixels are."""
 
@@ -98,9 +102,25 @@ def _seams(tone: np.ndarray, most: int) -> np.ndarray:
 
 def _rows(image: np.ndarray, most: int) -> list[np.ndarray]:
     """What speaks for each shift of each row by itself, against none: where the ends have met, or by margins."""
-    met = ENDS * _ends_met(image, most)
+    framed = FRAMED * _frame_seen(image, most)
+    met = ENDS * _ends_met(image, most) + framed
     colour = _margin_colour(image, most)
-    return [met] if colour is None else [met, _margins(image, colour, most)]
+    return [met] if colour is None else [met, _margins(image, colour, most) + framed]
+
+
+def _frame_seen(image: np.ndarray, most: int) -> np.ndarray:
+    """How much more of the frame that most rows have at their ends is seen after a shift than without: `(H, n)`."""
+    columns = np.arange(-FRAME - 1, FRAME + 1)
+    shifts = np.arange(-most, most + 1)
+    ends = image[:, columns]
+    usual = np.median(ends, 0)
+    spread = np.median(np.abs(ends - usual), 0).mean(-1)
+    steady = np.nonzero(spread <= STEADY)[0]
+    seen = np.zeros((len(image), 2 * most + 1))
+    for k in steady:
+        off = np.abs(image[:, (columns[k] + shifts) % image.shape[1]] - usual[k]).mean(-1)
+        seen += np.exp(-off / (2 * (spread[k] + 1 / 255))) / len(steady)
+    return seen - seen[:, most : most + 1]
 
 
 def _ends_met(image: np.ndarray, most: int) -> np.ndarray:
