@@ -17,6 +17,10 @@ RADIUS = 3
 SHARP = 2.0
 """How strongly lines are followed."""
 FAR = 1e4
+ROOM = 40
+"""Farther from a fragment's box, in pixels, distances are this large only."""
+SIDES = (128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
+"""Sides of what is cut out around a fragment, so that few programs get compiled."""
 NOISE = 1e-5
 """The variance that is always expected, on [0, 1]."""
 
@@ -52,6 +56,13 @@ def extended(image: np.ndarray, known: np.ndarray) -> Field:
       >>> bool(np.allclose(extended(x, known).image[:, :40], 1))
       True
     """
+    box = _box(known)
+    small = _extended(_cut(image, box), _cut(known, box))
+    parts = (small.image, 0.0), (small.doubt, FAR), (small.outside, ROOM)
+    return Field(*(_pasted(part, known.shape, box, value) for part, value in parts))
+
+
+def _extended(image: np.ndarray, known: np.ndarray) -> Field:
     outside = signed_distance(known)
     far = outside > REACH
     tensor, ready = _tensor(np.where(known[..., None], image, 0), known)
@@ -68,13 +79,42 @@ def extended(image: np.ndarray, known: np.ndarray) -> Field:
 def signed_distance(known: np.ndarray) -> np.ndarray:
     """Distance to `known` outside of it; inside, minus that to what is outside; border pixels have 1 and -1.
 
+    Exact up to `ROOM`.
+
     Example:
       >>> signed_distance(np.eye(1, 4, dtype=bool).repeat(4, 0))[0].tolist()
       [-1.0, 1.0, 2.0, 3.0]
     """
-    masks = np.stack([~known, known]).astype(np.float32)[..., None]
+    box = _box(known)
+    small = _cut(known, box)
+    masks = np.stack([~small, small]).astype(np.float32)[..., None]
     outside, inside = np.asarray(ops.distance_transform(masks))[..., 0]
-    return outside - inside
+    return _pasted(outside - inside, known.shape, box, ROOM)
+
+
+def _box(known: np.ndarray) -> tuple[int, int, int]:
+    """The corner and the side of a square with room around a fragment, which may leave the frame."""
+    y, x = (np.nonzero(known.any(1 - axis))[0] for axis in (0, 1))
+    if len(y) == 0:
+        return 0, 0, max(known.shape)
+    need = max(y[-1] - y[0], x[-1] - x[0]) + 1 + 2 * ROOM
+    return int(y[0]) - ROOM, int(x[0]) - ROOM, next((s for s in SIDES if s >= need), int(need))
+
+
+def _cut(array: np.ndarray, box: tuple[int, int, int]) -> np.ndarray:
+    """A square of an array; beyond the array its border goes on."""
+    top, left, side = box
+    rows, columns = (np.clip(np.arange(k, k + side), 0, n - 1) for k, n in zip((top, left), array.shape, strict=False))
+    return array[rows[:, None], columns]
+
+
+def _pasted(part: np.ndarray, shape: tuple[int, ...], box: tuple[int, int, int], value: float) -> np.ndarray:
+    """A square laid back into an array of some value."""
+    top, left, side = box
+    out = np.full((*shape, *part.shape[2:]), value, part.dtype)
+    y0, x0, y1, x1 = max(top, 0), max(left, 0), min(top + side, shape[0]), min(left + side, shape[1])
+    out[y0:y1, x0:x1] = part[y0 - top : y1 - top, x0 - left : x1 - left]
+    return out
 
 
 def _tensor(image: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
