@@ -28,12 +28,23 @@ def jitter(key, image):
     return image + 0.1 * jax.random.normal(key, image.shape)
 
 
+def away(state):
+    """Biases begin away from zero, as after training: else a leaf is as small as the steps it has taken."""
+
+    def one(path, x):
+        return x + 0.1 * jnp.cos(jnp.arange(x.size, dtype=x.dtype)) if path[-1].key == "bias" else x
+
+    params = jax.tree_util.tree_map_with_path(one, state.params)
+    ema = {name: jax.tree.map(jnp.copy, params[name]) for name in state.ema}
+    return state.replace(params=params, ema=ema)
+
+
 def classifier():
     model = CNN(features=(4,), hidden=(16,), dropout=0.5, batch_norm=True)
     tx = optax.sgd(0.1)
 
     def init(key, example):
-        return init_classifier_state(model, tx, key, example, ema=True)
+        return away(init_classifier_state(model, tx, key, example, ema=True))
 
     return init, lambda axis: make_classifier_step(
         model, tx, axis_name=axis, augment=jitter, ema=0.5, skip_nonfinite=True
@@ -45,7 +56,7 @@ def gan():
     tx = optax.sgd(0.05)
 
     def init(key, example):
-        return init_gan_state(*nets, tx, tx, key, example, latent=LATENT, ema=True)
+        return away(init_gan_state(*nets, tx, tx, key, example, latent=LATENT, ema=True))
 
     return init, lambda axis: make_gan_step(
         *nets, tx, tx, latent=LATENT, loss="relativistic", r1=1.0, r2=1.0, axis_name=axis, ema=0.9
