@@ -17,7 +17,10 @@ LONG = 0.3
 """Parts of a torn picture touch along so much of its shorter side."""
 TRIES = 3
 """So many beginnings are followed."""
-FRAMES = (256, 512, 768, 1024, 1536, 2048, 3072, 4096)
+ALIKE, TELLING = 0.75, 0.3
+"""Pieces that have nothing to do with each other differ by so much; so much less than beside a place, and more, tells
+the same."""
+FRAMES = (256, 512, 768, 1024, 1152, 1536, 2048, 3072, 4096)
 """Sides of the frames that pieces are laid out on."""
 
 
@@ -47,6 +50,20 @@ class Placed:
     def badness(self) -> float:
         """The less the better."""
         return 20 * self.cost + self.misfit - 0.2 * (self.contact - 3 * self.overlap)
+
+    @property
+    def likeness(self) -> float:
+        """What speaks for a piece that may belong anywhere, the more the better.
+
+        Smooth pieces differ little wherever they are put, long outlines touch anywhere: what tells is how far a place
+        is better than chance, and than places beside it, along what touches.
+        """
+        alike = ALIKE - self.cost + min(self.gain, TELLING)
+        return self.contact * alike - 2 * self.overlap - self.misfit
+
+    def merit(self, near: bool) -> float:
+        """The more the better, of pieces about where they belong or anywhere."""
+        return -self.badness if near else self.likeness
 
 
 @dataclass(frozen=True)
@@ -130,11 +147,24 @@ def _grown_together(canvas: np.ndarray, pieces: list[Piece], near: bool) -> list
     out: dict[int, Placed] = {0: Placed(np.eye(2, 3), 0, 0, 0, 0)}
     while len(out) < len(pieces):
         tried = {k: best_place(whole, p, near) for k, p in enumerate(pieces) if k not in out}
-        k = min(tried, key=lambda k: tried[k].badness)
+        k = max(tried, key=lambda k: tried[k].merit(near))
         out[k] = tried[k]
         if len(out) < len(pieces):
             whole, image = _joined(image, whole, canvas, pieces[k], out[k].matrix)
+    if len(pieces) > 2 and not near:
+        _settle(canvas, pieces, out)
     return [out[k] for k in range(len(pieces))]
+
+
+def _settle(canvas: np.ndarray, pieces: list[Piece], out: dict[int, Placed]) -> None:
+    """Places each piece anew, against all others: those that came later touch it too."""
+    for k in list(out)[1:]:
+        whole, image = pieces[0], canvas
+        for other in list(out)[1:]:
+            if other != k:
+                whole, image = _joined(image, whole, canvas, pieces[other], out[other].matrix)
+        here = motion_of(out[k].matrix, pieces[k].side.band.centre)
+        out[k] = max(_refined(whole, pieces[k], here), best_place(whole, pieces[k], False), key=lambda p: p.likeness)
 
 
 def _joined(
@@ -162,7 +192,7 @@ def laid(image: np.ndarray, known: np.ndarray, matrix: np.ndarray) -> tuple[np.n
 def best_place(whole: Piece, part: Piece, near: bool) -> Placed:
     """The best motion of a piece against what has been put together."""
     tried = [_refined(whole, part, motion) for motion in _fitted(whole, part, near)[:TRIES]]
-    return min(tried, key=lambda p: p.badness) if tried else Placed(np.eye(2, 3), 0, 0, 9, 0)
+    return max(tried, key=lambda p: p.merit(near)) if tried else Placed(np.eye(2, 3), 0, 0, 9, 0)
 
 
 def best_shape(whole: Piece, part: Piece) -> float:
@@ -177,7 +207,10 @@ def _fitted(whole: Piece, part: Piece, near: bool) -> list[np.ndarray]:
     starts += candidates(whole.outline, part.outline, most=5 if near else 14, turn=0.2 if near else np.pi)
     fitted = [fit.by_shape(whole.side, part.side, motion_of(start, part.side.band.centre)) for start in starts]
     fitted = _different(sorted(fitted, key=lambda m: -_shape_score(whole, part, m)))
-    return fitted if near else sorted(fitted, key=lambda m: _roughly(whole, part, m))
+    if near:
+        return fitted
+    roughly = [_roughly(whole, part, m) for m in fitted]
+    return [motion for _, motion in sorted(roughly, key=lambda r: -r[0])]
 
 
 def _different(motions: list[np.ndarray]) -> list[np.ndarray]:
@@ -201,15 +234,19 @@ def _shape_score(whole: Piece, part: Piece, motion: np.ndarray) -> float:
     return contact - 3 * overlap
 
 
-def _roughly(whole: Piece, part: Piece, motion: np.ndarray) -> float:
-    """How bad a motion is before it is refined."""
+def _roughly(whole: Piece, part: Piece, motion: np.ndarray) -> tuple[float, np.ndarray]:
+    """How good a motion is after a short search, and what it found."""
     rough = fit.Objective(whole.side, part.side, motion, stride=8)
-    return 20 * rough.content(motion) - 0.2 * _shape_score(whole, part, motion)
+    best = fit.downhill(rough, motion, fit.axes(whole.side, part.side, motion), 25)
+    return _placed(whole, part, best, rough).likeness, best
 
 
 def _refined(whole: Piece, part: Piece, motion: np.ndarray) -> Placed:
     """The motion to the fraction of a pixel, and how good it is."""
-    best, cost = fit.searched(whole.side, part.side, motion)
+    return _placed(whole, part, *fit.searched(whole.side, part.side, motion))
+
+
+def _placed(whole: Piece, part: Piece, best: np.ndarray, cost: fit.Objective) -> Placed:
     contact, overlap = _contact(whole, part, best)
     here = cost.content(best)
     beside = [cost.content(best + np.array([0, dx, dy])) for dx, dy in ((6, 0), (-6, 0), (0, 6), (0, -6))]

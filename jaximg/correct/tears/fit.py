@@ -258,14 +258,23 @@ def searched(own: Side, other: Side, motion: np.ndarray) -> tuple[np.ndarray, Ob
             at = by_shape(own, other, at, 3, gap, 0.05)
             starts.append(at)
     best = sorted(starts, key=coarse)[:2]
-    found = [downhill(coarse, s, _axes(own, other, s), 35) for s in best]
+    found = [downhill(coarse, s, axes(own, other, s), 35) for s in best]
     fine = Objective(own, other, min(found, key=coarse))
     start = min(found, key=coarse)
-    return downhill(fine, start, 0.4 * _axes(own, other, start), 60), fine
+    return downhill(fine, start, 0.4 * axes(own, other, start), 60), fine
 
 
-def _axes(own: Side, other: Side, motion: np.ndarray) -> np.ndarray:
-    """Independent small motions, in rows, that matter alike."""
+def axes(own: Side, other: Side, motion: np.ndarray) -> np.ndarray:
+    """Independent small motions of a fragment, in rows, that matter alike.
+
+    Args:
+      own: the fragment that stays.
+      other: the one that moves.
+      motion: where it is.
+
+    Returns:
+      `(3, 3)`.
+    """
     terms = _stiffness(own, other, motion, 8.0, GAP, 0.0)
     if terms is None:
         return np.diag([0.002, 0.5, 0.5])
