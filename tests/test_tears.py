@@ -124,6 +124,14 @@ def test_a_scan_with_an_uneven_core_a_shadow_and_jpeg_on_a_coloured_ground_is_pu
     assert max(errors(tear, torn)) < 12
 
 
+def test_two_scattered_pieces_are_put_together():
+    torn = degrade.tear_pieces(KEY(2), photograph(160, 200), count=2)
+    tear = find_tear(bytes_of(torn.image), pieces=True)
+    assert tear.count == 2
+    assert max(errors(tear, torn)) < 4
+
+
+@pytest.mark.slow
 def test_three_scattered_pieces_are_put_together():
     torn = degrade.tear_pieces(KEY(2), photograph(200, 260), count=3)
     tear = find_tear(bytes_of(torn.image), pieces=True)
