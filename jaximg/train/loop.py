@@ -297,8 +297,9 @@ class _Run:
 
     def _check(self, step: int, metrics: Mapping[str, jax.Array]) -> dict[str, float]:
         """The numbers of a step, once it is sure that all since the last time are numbers."""
-        values = {name: float(value) for name, value in jax.device_get(dict(metrics)).items()}
         unchecked, self.unchecked = self.unchecked, []
+        host, unchecked = jax.device_get((dict(metrics), unchecked))
+        values = {name: float(value) for name, value in host.items()}
         for number, finite in unchecked:
             self.guard.look(number, float(finite))
         if self.guard.skipped:
