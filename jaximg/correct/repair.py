@@ -14,6 +14,8 @@ from jaximg.correct.holes import fill
 from jaximg.correct.tears import mend, put_back
 from jaximg.models.restorer import coarseness
 
+NETWORKS = {1: "denoise_gray", 3: "denoise_color"}
+"""The denoiser for so many channels."""
 ALIKE = 2.0
 """The network has learned noise that is independent in the channels: their levels may differ by this factor."""
 MORE = 1.25
@@ -67,7 +69,7 @@ def denoise(image: np.ndarray, report: Report, strength: float = 1.0) -> np.ndar
     planes = report.noise_planes if len(report.noise_planes) == image.shape[-1] else (report.noise_sigma,)
     sigma = np.broadcast_to(report.noise_confidence * np.asarray(planes, np.float32), image.shape[-1:])
     smooth = classical.denoise(image, sigma)
-    if len(sigma) == 3 and sigma.max() <= ALIKE * sigma.min():
+    if len(sigma) in NETWORKS and sigma.max() <= ALIKE * sigma.min():
         level = float(np.sqrt(np.mean(np.square(sigma))))
         smooth = (smooth + _network(image, level, 0.0)) / 2
     return mix(image, smooth, strength)
@@ -102,7 +104,7 @@ def _restored(image: np.ndarray, report: Report, sigma: float) -> np.ndarray:
 
 def _network(image: np.ndarray, *levels: float) -> np.ndarray:
     maps = (np.full((*image.shape[:2], 1), level, np.float32) for level in levels)
-    return network.restore("denoise_color", image, *maps)
+    return network.restore(NETWORKS[image.shape[-1]], image, *maps)
 
 
 def _aligned(image: np.ndarray, report: Report, repair: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
