@@ -34,8 +34,8 @@ def load(name: str) -> tuple[nn.Module, Any]:
 
     Args:
       name: one of `names()`; "denoise_color" takes an RGB picture, its noise level as a map (standard deviation on the
-        [0, 1] scale), and how coarse its JPEG is (`models.restorer.coarseness`, 0 for none); "denoise_gray" the same of a
-        grey one; "inpaint" takes a grey picture, filled by `ops.inpaint_harmonic`, and a map of what is known.
+        [0, 1] scale), and how coarse its JPEG is (`models.restorer.coarseness`, 0 for none); "denoise_gray" the same of
+        a grey one; "inpaint" takes a grey picture, filled by `ops.inpaint_harmonic`, and a map of what is known.
 
     Returns:
       A linen module and its parameters, float32: `module.apply({"params": params}, image, *maps)` with a batch of
