@@ -121,7 +121,7 @@ def test_a_scan_with_an_uneven_core_a_shadow_and_jpeg_on_a_coloured_ground_is_pu
     scan = degrade.jpeg_real(bytes_of(torn.image), 88)
     tear = find_tear(scan)
     assert tear.count == 2
-    assert max(errors(tear, torn)) < 12
+    assert max(errors(tear, torn)) < 2
 
 
 def test_two_scattered_pieces_are_put_together():

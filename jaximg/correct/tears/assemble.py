@@ -98,11 +98,12 @@ def shrunk(mask: np.ndarray, times: int) -> np.ndarray:
     return ~grown(~mask, times)
 
 
-def piece(image: np.ndarray, known: np.ndarray, fuzzy: int) -> Piece:
-    """Prepares a fragment whose outermost pixels are mixed with the core."""
-    inner = shrunk(known, fuzzy)
-    field = extended(image, inner)
-    return Piece(inner, known, fit.side(field, borders(image, outline(known)), known), outline(inner))
+def piece(image: np.ndarray, known: np.ndarray, fuzzy: int, core: np.ndarray | None = None) -> Piece:
+    """Prepares a fragment whose outermost pixels are mixed with the core, or which shows some of it."""
+    inner = shrunk(known if core is None else known & ~core, fuzzy)
+    around = outline(known)
+    side = fit.side(extended(image, inner), borders(image, around), known, fit.PRINT if core is None else fit.SHEETS)
+    return Piece(inner, known, side, outline(inner) if core is None else around)
 
 
 def assemble(image: np.ndarray, fragments: Fragments, *, near: bool) -> list[Placed]:
@@ -120,10 +121,11 @@ def assemble(image: np.ndarray, fragments: Fragments, *, near: bool) -> list[Pla
     side = frame_side(image.shape, margin)
     canvas = framed(image, side, margin)
     label = framed(fragments.label, side, margin)
-    pieces = [piece(canvas, label == k + 1, fragments.fuzzy) for k in (0, 1)]
+    core = None if fragments.core is None else framed(fragments.core, side, margin)
+    pieces = [piece(canvas, label == k + 1, fragments.fuzzy, core) for k in (0, 1)]
     if near and best_shape(pieces[0], pieces[1]) < LONG * min(image.shape[:2]):
         return []
-    pieces += [piece(canvas, label == k + 1, fragments.fuzzy) for k in range(2, fragments.count)]
+    pieces += [piece(canvas, label == k + 1, fragments.fuzzy, core) for k in range(2, fragments.count)]
     return [_unframed(p, margin) for p in _grown_together(canvas, pieces, near)]
 
 
@@ -178,7 +180,7 @@ def _joined(
     print_ = whole.print | laid(image[..., :1], part.print, matrix)[1]
     field = extended(image, known)
     straight = whole.side.borders + [b.moved(matrix) for b in part.side.borders]
-    return Piece(known, print_, fit.side(field, straight, print_), around), image
+    return Piece(known, print_, fit.side(field, straight, print_, whole.side.gap), around), image
 
 
 def laid(image: np.ndarray, known: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

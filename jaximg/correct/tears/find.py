@@ -50,8 +50,8 @@ def find_tear(image: np.ndarray, *, lost: np.ndarray | None = None, pieces: bool
         return Tear()
     if height * width > LARGEST:
         return _doubled(image, lost, pieces)
-    for plain, fuzzy, told in _masks(image, lost):
-        found = fragments(plain, fuzzy)
+    for plain, fuzzy, core, told in _masks(image, lost):
+        found = fragments(plain, fuzzy, core)
         if found is None or not (pieces or _worth_a_look(found)):
             continue
         placed = assemble(np.asarray(image, np.float32), found, near=not pieces)
@@ -60,17 +60,17 @@ def find_tear(image: np.ndarray, *, lost: np.ndarray | None = None, pieces: bool
     return Tear()
 
 
-def _masks(image: np.ndarray, lost: np.ndarray | None) -> Iterator[tuple[np.ndarray, int, bool]]:
+def _masks(image: np.ndarray, lost: np.ndarray | None) -> Iterator[tuple[np.ndarray, int, np.ndarray | None, bool]]:
     if lost is not None:
-        yield lost, 1, True
+        yield lost, 1, None, True
     else:
-        for plain, fuzzy in hypotheses(image):
-            yield plain, fuzzy, False
+        for plain, fuzzy, core in hypotheses(image):
+            yield plain, fuzzy, core, False
 
 
 def _tear(found: Fragments, placed: list[Placed]) -> Tear:
     matrices = np.stack([p.matrix for p in placed])
-    return Tear(found.label, matrices, box_of(found.label, matrices), found.fuzzy, 1.0)
+    return Tear(found.label, matrices, box_of(found.label, matrices), found.fuzzy, 1.0, found.core)
 
 
 def _worth_a_look(found: Fragments) -> bool:
@@ -116,4 +116,5 @@ def _doubled(image: np.ndarray, lost: np.ndarray | None, pieces: bool) -> Tear:
     middle = 0.5 * np.ones(2)  # of four pixels
     matrices[:, :, 2] = 2 * matrices[:, :, 2] + middle - matrices[:, :, :2] @ middle
     label = tear.label.repeat(2, 0).repeat(2, 1)[: image.shape[0], : image.shape[1]]
-    return Tear(label, matrices, box_of(label, matrices), tear.fuzzy + 1, tear.confidence)
+    core = None if tear.core is None else tear.core.repeat(2, 0).repeat(2, 1)[: image.shape[0], : image.shape[1]]
+    return Tear(label, matrices, box_of(label, matrices), tear.fuzzy + 1, tear.confidence, core)

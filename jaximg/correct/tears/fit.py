@@ -16,12 +16,8 @@ FARTHEST = 24.0
 """Larger distances of edges count as this one."""
 MOST = 1200
 """So many places of an edge are looked at."""
-RAGGED, STRETCH = 1.5, 24
-"""Standard deviation of the edges' distance, and along how many pixels it keeps its value."""
-GAP = 2.8
-"""The middle distance to be expected between the edges of print across a tear, in pixels,"""
-WIDE = 1.1
-"""and its standard deviation."""
+STRETCH = 24
+"""The distance of edges keeps its value along so many pixels."""
 SHARES, TOUCH = (0.02, 0.05), 0.04
 """Somewhere along a tear next to nothing is lost: the mean of those quantiles of the distance is about that large;"""
 EXACT, SELDOM, LOOSE = 0.13, 0.1, 0.8
@@ -32,6 +28,27 @@ WEIGHT = 12.0
 """Of what the fragments show, against the fit of their edges."""
 BEYOND, MEET = 5.0, 8.0
 """A fragment's continuation is compared so far; and where it is no further from the other's print than that."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The distance that is to be expected between edges across a tear, in pixels.
+
+    Attributes:
+      middle: of a tear.
+      spread: its standard deviation.
+      ragged: the standard deviation along a tear.
+      touching: whether edges come to touch each other somewhere, and no more than that.
+    """
+
+    middle: float
+    spread: float
+    ragged: float
+    touching: bool
+
+
+PRINT, SHEETS = Gap(2.8, 1.1, 1.5, True), Gap(0.0, 0.4, 0.8, False)
+"""Between edges of what is printed, and of sheets with their core."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +108,7 @@ class Side:
       away: `(S, S)`, how far its print is, its rim included: 0 beside it, -1 at its outermost pixels.
       edge: `(m, 2)`, some of its outermost pixels.
       each: how many pixels each of them stands for.
+      gap: the distance to be expected from the next one.
     """
 
     field: Field
@@ -99,17 +117,18 @@ class Side:
     away: np.ndarray
     edge: np.ndarray
     each: float
+    gap: Gap = PRINT
 
 
-def side(field: Field, straight: list[Border], known: np.ndarray) -> Side:
-    """Prepares a fragment: what is known of it without its rim, its borders, and its print."""
+def side(field: Field, straight: list[Border], known: np.ndarray, gap: Gap = PRINT) -> Side:
+    """Prepares a fragment: what is known of it without its rim, its borders, and its print or sheet."""
     distance = signed_distance(known)
     away = np.where(distance > 0, distance - 1, distance)
-    return Side(field, band(field), straight, away, *rim(distance))
+    return Side(field, band(field), straight, away, *rim(distance), gap)
 
 
 def by_shape(
-    own: Side, other: Side, motion: np.ndarray, steps: int = 18, gap: float = GAP, give: float = 0.25
+    own: Side, other: Side, motion: np.ndarray, steps: int = 18, gap: float | None = None, give: float = 0.25
 ) -> np.ndarray:
     """Moves a fragment until its edge keeps its distance from the other's, and their borders are in line.
 
@@ -118,13 +137,14 @@ def by_shape(
       other: the one that moves.
       motion: where to begin.
       steps: of Gauss and Newton.
-      gap: the distance.
+      gap: the distance; that to be expected if not given.
       give: by how much borders may miss each other at least, in pixels.
 
     Returns:
       The motion.
     """
     motion = np.array(motion, float)
+    gap = own.gap.middle if gap is None else gap
     for step in range(18 - steps, 18):
         terms = _stiffness(own, other, motion, max(8.0, 24 - 2.0 * step), gap, give if step > 6 else None)
         if terms is None:
@@ -167,7 +187,7 @@ def _edges(
     gy = sampled(own.away, p + [0, 1]) - sampled(own.away, p - [0, 1])
     ax, ay = _jacobian(other.edge[near], matrix, other.band.centre)
     rows = np.stack([gx * ax + gy * ay, gx, gy], 1) / 2
-    return _normal(rows, e, other.each / (1 + (e / 3) ** 2) / (RAGGED**2 * STRETCH))
+    return _normal(rows, e, other.each / (1 + (e / 3) ** 2) / (own.gap.ragged**2 * STRETCH))
 
 
 def _normal(rows: np.ndarray, error: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -220,10 +240,11 @@ class Objective:
         if len(self.edge) < 10:
             return out + 50
         gap = np.minimum(sampled(self.own.away, moved(self.edge, matrix)), FARTHEST)
-        middle = float(np.median(gap))
+        middle, expected = float(np.median(gap)), self.own.gap
         off = gap - middle
-        ragged = self.other.each * (off**2 / (1 + (off / 4) ** 2)).sum() / (2 * STRETCH * RAGGED**2)
-        return out + float(ragged) + ((middle - GAP) / WIDE) ** 2 / 2 + touching(float(np.quantile(gap, SHARES).mean()))
+        ragged = self.other.each * (off**2 / (1 + (off / 4) ** 2)).sum() / (2 * STRETCH * expected.ragged**2)
+        out += float(ragged) + ((middle - expected.middle) / expected.spread) ** 2 / 2
+        return out + (touching(float(np.quantile(gap, SHARES).mean())) if expected.touching else 0)
 
 
 def touching(gap: float) -> float:
@@ -252,7 +273,8 @@ def searched(own: Side, other: Side, motion: np.ndarray) -> tuple[np.ndarray, Ob
     """
     coarse = Objective(own, other, motion, stride=2)
     starts = []
-    for widths in (np.arange(GAP, 8, 0.5), np.arange(GAP, -1, -0.5)):
+    middle = own.gap.middle
+    for widths in (np.arange(middle, middle + 5, 0.5), np.arange(middle, middle - 4, -0.5)):
         at = motion
         for gap in widths:
             at = by_shape(own, other, at, 3, gap, 0.05)
@@ -275,7 +297,7 @@ def axes(own: Side, other: Side, motion: np.ndarray) -> np.ndarray:
     Returns:
       `(3, 3)`.
     """
-    terms = _stiffness(own, other, motion, 8.0, GAP, 0.0)
+    terms = _stiffness(own, other, motion, 8.0, own.gap.middle, 0.0)
     if terms is None:
         return np.diag([0.002, 0.5, 0.5])
     values, vectors = np.linalg.eigh(terms[0])

@@ -27,6 +27,7 @@ class Tear:
       box: where in that frame the whole picture lies: top, left, height, width.
       fuzzy: how many pixels at a torn edge are mixed with the paper's core.
       confidence: 0 to 1.
+      core: `(H, W)` bool, where a piece shows the paper's core instead of print, if that is known.
     """
 
     label: np.ndarray = field(default_factory=lambda: np.zeros((1, 1), np.int32), repr=False)
@@ -34,6 +35,7 @@ class Tear:
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
     fuzzy: int = 0
     confidence: float = 0.0
+    core: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def count(self) -> int:
@@ -89,7 +91,8 @@ def _composed(image: np.ndarray, tear: Tear) -> tuple[np.ndarray, np.ndarray]:
     for k in range(tear.count):
         others = np.maximum.reduce([c for i, c in enumerate(covers) if i != k] or [np.zeros(size, np.float32)]) > 0.5
         seam = grown(others, SEAM)
-        inner = shrunk(np.pad(tear.label == k + 1, 1, constant_values=False), tear.fuzzy)[1:-1, 1:-1]
+        print_ = tear.label == k + 1 if tear.core is None else (tear.label == k + 1) & ~tear.core
+        inner = shrunk(np.pad(print_, 1, constant_values=False), tear.fuzzy)[1:-1, 1:-1]
         cover = laid(inner.astype(np.float32)[..., None], tear, k, "linear")[..., 0] > 0.999
         cover |= ~seam & (covers[k] > 0.999) & (covers[k] > 0.999 if k == 0 else shrunk(covers[k] > 0.999, 1))
         new = cover & ~known

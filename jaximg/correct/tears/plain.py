@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jaximg import ops
 from jaximg.correct.missing import components
 
 EXACT, LOOSE = 1.6 / 255, 0.07
@@ -17,6 +18,10 @@ CORE = 14
 """So far from the ground the paper's core may reach, or a shadow."""
 FRAGMENT = 0.01
 """The share of the canvas below which a region is no fragment."""
+MIXED = 3
+"""So far from either the colours of ground and core may be mixed, in a JPEG."""
+PALE = 0.1
+"""The core is told from a ground that is so far from white."""
 MOST = 24
 """More fragments than these are a pattern."""
 
@@ -29,15 +34,18 @@ class Fragments:
       label: `(H, W)` int, 1 for the largest piece, 2, 3 ...; 0 where there is no print.
       count: how many pieces.
       fuzzy: how many pixels inside its outline a piece's print may still be mixed with the core.
+      core: `(H, W)` bool, where the paper's core shows; None where it cannot be told from the ground: then pieces are
+        what is printed, else sheets.
     """
 
     label: np.ndarray
     count: int
     fuzzy: int
+    core: np.ndarray | None = None
 
 
-def hypotheses(image: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
-    """Masks of what may be plain, `(H, W)` bool, the strictest first; and how fuzzy their rims are.
+def hypotheses(image: np.ndarray) -> Iterator[tuple[np.ndarray, int, np.ndarray | None]]:
+    """Masks of what may be plain, `(H, W)` bool, the strictest first; how fuzzy their rims are; and the core beside.
 
     Example:
       >>> len(list(hypotheses(np.ones((32, 32, 3), np.float32))))
@@ -45,9 +53,22 @@ def hypotheses(image: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
     """
     white = image.min(-1)
     exact = white >= 1 - EXACT
+    ground, share, spread = _ground(image)
+    sheets = _sheets(image, ground)
+    if sheets is not None:
+        yield sheets[0], 3, sheets[1]
+        yield sheets[0], 3, _along_ridges(image, *sheets)
+    for plain, fuzzy in _printed(image, exact, ground, share, spread):
+        yield plain, fuzzy, None
+
+
+def _printed(
+    image: np.ndarray, exact: np.ndarray, ground: np.ndarray, share: float, spread: float
+) -> Iterator[tuple[np.ndarray, int]]:
+    """Where nothing is printed."""
+    white = image.min(-1)
     if exact.mean() > 0.001:
         yield exact, 2
-    ground, share, spread = _ground(image)
     if share > 0.25:
         off = np.abs(image - ground).max(-1)
         near = max(EXACT, min(4 * spread, LOOSE))
@@ -96,6 +117,87 @@ def _with_core(image: np.ndarray, off: np.ndarray, ground: np.ndarray, near: flo
     return mask
 
 
+def _sheets(image: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """The ground with its shadows, and the core beside it; None where no core shows."""
+    if white_distance(ground) <= PALE:
+        return None
+    rim = np.concatenate([image[:2].reshape(-1, image.shape[-1]), image[-2:].reshape(-1, image.shape[-1])])
+    rim = np.concatenate([rim, image[:, :2].reshape(-1, image.shape[-1]), image[:, -2:].reshape(-1, image.shape[-1])])
+    shade, off = _shade(rim, ground)
+    on = (off <= LOOSE / 2) & (shade > 0.45) & (shade < 2)
+    if on.mean() < 0.4:
+        return None
+    ground = ground * np.quantile(shade[on], 0.9)
+    shade, off = _shade(image, ground)
+    shaded = (off <= 0.6 * LOOSE) & (shade > 0.45) & (shade < 1.1)
+    mask = np.abs(image - ground).max(-1) <= LOOSE / 2
+    for _ in range(CORE):
+        mask = mask | (shaded & grown(mask))
+    mask = _spread_over(mask, shaded & (off <= LOOSE / 2))
+    for _ in range(3):
+        mask = _settled(image, mask)
+    pale = ~mask & grown(mask, 3) & (image.min(-1) > 0.66) & (np.ptp(image, axis=-1) < 0.2)
+    if pale.mean() < 0.001:
+        return None
+    bright = image.mean(-1) - np.quantile(image[pale].mean(-1), 0.9)
+    colour = np.median(image[pale & (np.abs(bright) < 0.08)], 0)
+    tone = (image - colour).mean(-1, keepdims=True)
+    may = (tone[..., 0] > -0.13) & (np.abs(image - colour - tone).max(-1) < 0.06)
+    core = mask
+    for _ in range(CORE):
+        core = core | (may & grown(core))
+    line = colour - ground
+    share = np.clip((image - ground) @ line / max(float(line @ line), 1e-6), 0, 1)[..., None]
+    mixed = np.abs(image - ground - share * line).max(-1) < LOOSE
+    for _ in range(MIXED):
+        core = core | (mixed & grown(core))
+    return mask, core & ~mask
+
+
+def _shade(image: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How bright each pixel would be as the ground in a shadow, and how far from that it is."""
+    shade = image @ ground / max(float(ground @ ground), 1e-6)
+    return shade, np.abs(image - shade[..., None] * ground).max(-1)
+
+
+def _along_ridges(image: np.ndarray, mask: np.ndarray, core: np.ndarray) -> np.ndarray:
+    """The core, and where it goes on as a thin line that is paler than what lies beside: sheets touch there."""
+    colour = np.quantile(image[core], 0.7, 0) if core.any() else np.ones(image.shape[-1])
+    beside = np.asarray(ops.opening(np.asarray(image, np.float32), 9))
+    ridge = ((image - beside) * (colour - beside)).sum(-1) > 0.4 * ((colour - beside) ** 2).sum(-1)
+    return _spread_over(core, ridge & ~mask, 2)
+
+
+def _spread_over(mask: np.ndarray, may: np.ndarray, reach: int = 1) -> np.ndarray:
+    """Grown over some pixels as far as they go."""
+    for _ in range(max(mask.shape)):
+        more = mask | (may & grown(mask, reach))
+        if (more == mask).all():
+            break
+        mask = more
+    return mask
+
+
+def _settled(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The border of a mask moved, by a pixel at most, to where half of each pixel belongs to either side."""
+    within, beyond = ~grown(~mask), ~grown(mask)
+    rim = ~within & ~beyond
+    own, other = _around(image, within), _around(image, beyond)
+    contrast = ((other - own) ** 2).sum(-1)
+    share = ((image - own) * (other - own)).sum(-1) / np.maximum(contrast, 1e-6)
+    clear = rim & (contrast > 0.01)
+    return np.where(clear, share < 0.5, mask)
+
+
+def _around(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The mean of what lies in a mask in 5 x 5 pixels."""
+    values = np.concatenate([image * mask[..., None], mask[..., None]], -1, dtype=np.float32)
+    for axis in (0, 1):
+        padded = np.pad(values, [(2, 2) if a == axis else (0, 0) for a in range(3)])
+        values = sum(np.take(padded, range(i, i + values.shape[axis]), axis) for i in range(5))
+    return values[..., :-1] / np.maximum(values[..., -1:], 1e-6)
+
+
 def grown(mask: np.ndarray, times: int = 1) -> np.ndarray:
     """Grown by one pixel to its four sides, so many times.
 
@@ -113,7 +215,7 @@ def grown(mask: np.ndarray, times: int = 1) -> np.ndarray:
     return mask
 
 
-def fragments(plain: np.ndarray, fuzzy: int) -> Fragments | None:
+def fragments(plain: np.ndarray, fuzzy: int, core: np.ndarray | None = None) -> Fragments | None:
     """The regions that plain pixels part from each other; None where they part nothing.
 
     Example:
@@ -122,13 +224,17 @@ def fragments(plain: np.ndarray, fuzzy: int) -> Fragments | None:
       >>> fragments(plain, 1).count
       2
     """
-    if not plain.any() or plain.all():
+    bare = plain if core is None else plain | core
+    if not bare.any() or bare.all():
         return None
     for reach in (0, 1, 2):
-        print_ = ~grown(plain, reach)
+        print_ = ~grown(bare, reach)
         pieces = [p for p in components(_halved(print_)) if len(p[0]) * 4 >= FRAGMENT * plain.size]
         if 2 <= len(pieces) <= MOST:
-            return _labelled(plain, pieces, fuzzy, reach)
+            label = _labelled(bare, pieces, reach)
+            for _ in range(0 if core is None else CORE + 2):
+                label = _spread(label, plain)
+            return Fragments(_without_holes(label), len(pieces), fuzzy, core)
     return None
 
 
@@ -138,7 +244,7 @@ def _halved(mask: np.ndarray) -> np.ndarray:
     return p[::2, ::2] & p[1::2, ::2] & p[::2, 1::2] & p[1::2, 1::2]
 
 
-def _labelled(plain: np.ndarray, pieces: list, fuzzy: int, reach: int) -> Fragments:
+def _labelled(plain: np.ndarray, pieces: list, reach: int) -> np.ndarray:
     pieces = sorted(pieces, key=lambda p: -len(p[0]))
     label = np.zeros(((plain.shape[0] + 1) // 2, (plain.shape[1] + 1) // 2), np.int32)
     for i, piece in enumerate(pieces):
@@ -146,7 +252,7 @@ def _labelled(plain: np.ndarray, pieces: list, fuzzy: int, reach: int) -> Fragme
     label = label.repeat(2, 0).repeat(2, 1)[: plain.shape[0], : plain.shape[1]] * ~plain
     for _ in range(reach + 3):
         label = _spread(label, plain)
-    return Fragments(_without_holes(label), len(pieces), fuzzy)
+    return label
 
 
 def _spread(label: np.ndarray, plain: np.ndarray) -> np.ndarray:
