@@ -15,6 +15,7 @@ from jaximg.ops.adjust import (
     solarize,
 )
 from jaximg.ops.antialias import antialias
+from jaximg.ops.bilateral import bilateral_filter, joint_bilateral_filter
 from jaximg.ops.canny import canny, soft_canny
 from jaximg.ops.chamfer import chamfer_match
 from jaximg.ops.color import (
@@ -33,7 +34,7 @@ from jaximg.ops.conceal import blur_region, pixelate
 from jaximg.ops.contour import contour, fourier_descriptor
 from jaximg.ops.dct import block_dct, block_idct
 from jaximg.ops.deconvolve import richardson_lucy, wiener
-from jaximg.ops.denoise import dct_denoise, nl_means, tv_denoise
+from jaximg.ops.denoise import dct_denoise, tv_denoise
 from jaximg.ops.distance import distance_transform, soft_distance_transform
 from jaximg.ops.dtypes import to_float, to_uint8, to_uint16
 from jaximg.ops.edges import dog, laplacian, log, prewitt, roberts, scharr, sobel
@@ -68,6 +69,7 @@ from jaximg.ops.morphology import (
     soft_erode,
     top_hat,
 )
+from jaximg.ops.nl_means import nl_means
 from jaximg.ops.peaks import Peaks, find_peaks
 from jaximg.ops.rank import median_blur, percentile_filter, rank_filter, soft_median_blur
 from jaximg.ops.register import Alignment, Shift, ecc, phase_correlation
@@ -76,7 +78,7 @@ from jaximg.ops.search import Matches, match_search
 from jaximg.ops.shape_context import shape_context, shape_context_distance
 from jaximg.ops.sharding import sharded
 from jaximg.ops.skeleton import skeletonize
-from jaximg.ops.smooth import anisotropic_diffusion, bilateral_filter, guided_filter, joint_bilateral_filter
+from jaximg.ops.smooth import anisotropic_diffusion, guided_filter
 from jaximg.ops.warp import remap, rotate, rotation_matrix, warp_affine, warp_perspective
 from jaximg.ops.wavelet import wavelet_denoise
 

@@ -1,4 +1,4 @@
-"""Denoising: by transform (sliding DCT), by likeness (non-local means) and by variation (Rudin-Osher-Fatemi)."""
+"""Denoising: by transform (sliding DCT) and by variation (Rudin-Osher-Fatemi)."""
 
 import operator
 from collections.abc import Callable, Sequence
@@ -135,7 +135,7 @@ def _shrink_blocks(
     mean = jnp.zeros(n * n, dtype).at[0].set(1.0)
 
     def forward(p: jax.Array, corner: jax.Array) -> jax.Array:
-        window = _window(p, corner[0], corner[1], rows * n, columns * n)
+        window = window_at(p, corner[0], corner[1], rows * n, columns * n)
         tiles = window.reshape(-1, rows, n, columns, n).swapaxes(2, 3)
         return _transform(tiles.reshape(-1, n * n), n).reshape(-1, rows * columns, n * n)
 
@@ -152,7 +152,7 @@ def _shrink_blocks(
 
     def body(sums: tuple[jax.Array, jax.Array], corner: jax.Array):
         window, weight = one(corner)
-        return (_add_at(sums[0], window, corner), _add_at(sums[1], weight, corner)), None
+        return (add_at(sums[0], window, corner), add_at(sums[1], weight, corner)), None
 
     step = n // SHIFTS
     corners = np.stack(np.meshgrid(np.arange(0, n, step), np.arange(0, n, step), indexing="ij"), -1)
@@ -173,95 +173,26 @@ def _transform(tiles: jax.Array, n: int, *, inverse: bool = False) -> jax.Array:
     return jnp.matmul(across.reshape(-1, n), basis, precision="highest").reshape(-1, n * n)
 
 
-def _add_at(total: jax.Array, window: jax.Array, corner: jax.Array) -> jax.Array:
-    here = _window(total, corner[0], corner[1], *window.shape[-2:])
-    return lax.dynamic_update_slice(total, here + window, (np.int32(0), corner[0], corner[1]))
-
-
-def _window(planes: jax.Array, y: int | jax.Array, x: int | jax.Array, rows: int, columns: int) -> jax.Array:
-    """The `rows x columns` window of the last two axes whose corner is `(y, x)`."""
-    start = [np.int32(0)] * (planes.ndim - 2) + [jnp.int32(y), jnp.int32(x)]
-    return lax.dynamic_slice(planes, start, (*planes.shape[:-2], rows, columns))
-
-
-# --- non-local means -------------------------------------------------------------------------------------------------
-
-
-def nl_means(image: Image, h: Scalar, *, sigma: Scalar = 0.0, patch: int = 7, search: int = 21) -> jax.Array:
-    r"""Non-local means: every pixel becomes a mean of the pixels around it whose neighbourhoods look like its own.
-
-        out[p] = sum_t w[p, p + t] image[p + t] / sum_t w[p, p + t],  t in a `search x search` window
-        w[p, q] = exp(-max(0, d[p, q] - 2 sigma^2) / h^2)
-        d[p, q] = mean over a `patch x patch` window and the channels of (image[p + o] - image[q + o])^2
-
-    The picture is continued by "reflect". A weight serves the pair both ways, so half of the shifts are computed.
-    This is the exact sum; OpenCV's `fastNlMeansDenoising` is the same at sigma = 0, rounded to bytes.
-
-    Args:
-      image: `(..., H, W, C)` floating point, any range. The channels share their weights.
-      h: how unlike patches may be, in the image's units, >= 0; about 0.8 sigma if sigma is given, else about sigma.
-        Traced or concrete.
-      sigma: the noise's standard deviation in the image's units; traced or concrete.
-      patch: side of the patches compared, in pixels, odd, static.
-      search: side of the window searched, in pixels, odd, static.
-
-    Returns:
-      `(..., H, W, C)`, the image's dtype.
-
-    Raises:
-      TypeError: an image that is not floating point, or a side that is not a static integer.
-      ValueError: no channel axis, or an even side.
+def add_at(total: jax.Array, window: jax.Array, corner: jax.Array) -> jax.Array:
+    """`total` with a window added to its last two axes at a corner `(2,)`.
 
     Example:
-      >>> noisy = 0.1 * jax.random.normal(jax.random.key(0), (16, 16, 1))
-      >>> bool(jnp.std(nl_means(noisy, 0.08, sigma=0.1)) < 0.05)
-      True
-
-    References:
-      Buades, Coll and Morel, Non-Local Means Denoising, IPOL 2011. Darbon et al., Fast Nonlocal Filtering Applied to
-      Electron Cryomicroscopy, ISBI 2008. OpenCV, `cv::fastNlMeansDenoising`.
+      >>> add_at(jnp.zeros((2, 3)), jnp.ones((1, 2)), jnp.asarray([1, 1])).tolist()
+      [[0.0, 0.0, 0.0], [0.0, 1.0, 1.0]]
     """
-    image = check_image(image)
-    patch, _ = check_size(patch, "patch", odd=True)
-    search, _ = check_size(search, "search", odd=True)
-    dtype = windows.wide(image.dtype)
-    return _nl_means(image, jnp.asarray(h, dtype), jnp.asarray(sigma, dtype), patch // 2, search // 2)
+    here = window_at(total, corner[0], corner[1], *window.shape[-2:])
+    return lax.dynamic_update_slice(total, here + window, (*[np.int32(0)] * (total.ndim - 2), corner[0], corner[1]))
 
 
-@partial(jax.jit, static_argnames=("q", "r"))
-def _nl_means(image: jax.Array, h: jax.Array, sigma: jax.Array, q: int, r: int) -> jax.Array:
-    """`q` and `r` are the half sides of the patch and of the search window."""
-    dtype = windows.wide(image.dtype)
-    height, width, channels = image.shape[-3:]
-    x = image.astype(dtype).reshape(-1, height, width, channels)
-    padded = windows.pad(x, (r + q, r + q), (2 * r + q, 2 * r + q), "reflect")
-    planes = windows.materialise(jnp.moveaxis(padded, -1, 1))
-    scale = 1 / jnp.maximum(jnp.square(h), 1e-12)
+def window_at(planes: jax.Array, y: int | jax.Array, x: int | jax.Array, rows: int, columns: int) -> jax.Array:
+    """The `rows x columns` window of the last two axes whose corner is `(y, x)`.
 
-    @jax.checkpoint
-    def one(t: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """What the shifts t and -t give; weights are needed at p and at p - t, so on `r` more pixels around."""
-        rows, columns = height + r + 2 * q, width + 2 * r + 2 * q
-        here, there = _window(planes, 0, r, rows, columns), _window(planes, t[0], r + t[1], rows, columns)
-        square = reduce(operator.add, [jnp.square(here - there)[:, c, :, :, None] for c in range(channels)])
-        d = windows.sliding_sum(windows.materialise(square), 2 * q + 1, 2 * q + 1)[..., 0]
-        d = d / (channels * (2 * q + 1) ** 2) - 2 * jnp.square(sigma)
-        w = windows.materialise(jnp.exp(-jnp.maximum(d, 0) * scale))
-        ahead, behind = _window(w, r, r, height, width), _window(w, r - t[0], r - t[1], height, width)
-        top, left = r + q, 2 * r + q
-        x_ahead = _window(planes, top + t[0], left + t[1], height, width)
-        x_behind = _window(planes, top - t[0], left - t[1], height, width)
-        return ahead[:, None] * x_ahead + behind[:, None] * x_behind, ahead + behind
-
-    def body(sums: tuple[jax.Array, jax.Array], t: jax.Array):
-        total, weight = one(t)
-        return (sums[0] + total, sums[1] + weight), None
-
-    half = [(dy, dx) for dy in range(r + 1) for dx in range(-r, r + 1) if (dy, dx) > (0, 0)]
-    centre = jnp.moveaxis(x, -1, 1)
-    shifts = jnp.asarray(np.array(half, np.int32).reshape(-1, 2))
-    (total, weight), _ = lax.scan(body, (centre, jnp.ones_like(centre[:, 0])), shifts)
-    return jnp.moveaxis(total / weight[:, None], 1, -1).reshape(image.shape).astype(image.dtype)
+    Example:
+      >>> window_at(jnp.arange(6.0).reshape(2, 3), 1, 1, 1, 2).tolist()
+      [[4.0, 5.0]]
+    """
+    start = [np.int32(0)] * (planes.ndim - 2) + [jnp.int32(y), jnp.int32(x)]
+    return lax.dynamic_slice(planes, start, (*planes.shape[:-2], rows, columns))
 
 
 # --- total variation -------------------------------------------------------------------------------------------------
