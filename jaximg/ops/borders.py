@@ -196,48 +196,98 @@ def over_frame(
     """
     (above, below), (left, right) = rows, columns
     height, width, channels = jax.tree.leaves(images)[0].shape[-3:]
-    over = int(left + right > 0)  # a shift along the row runs over into the next one
+    around = left + right
+    over = int(around > 0)  # a shift along the row runs over into the next one
     start, stop = above + over, height - below - over
+    if stop - start < start + height - stop or width < 2 * around or around > WIDEST:
+        padded = apart(lambda x: jax.tree.map(lambda v: pad(v, rows, columns, border, value), x))(images)
+        return apart(lambda x: _at_all(window, x, height, width))(padded)
 
-    def strip(images: Any, top: int, bottom: int, first: int, last: int) -> jax.Array | None:
-        """The window over what lies between these rows and columns, which may be beyond the picture's."""
-        size = bottom - top - above - below, last - first - left - right
-        if 0 in size:
-            return None
+    def cut(axis: int, first: int, last: int, x: Any) -> Any:
+        return jax.tree.map(lambda v: _lines(v, axis, first, last, border, value), x)
 
-        def cut(x: jax.Array) -> jax.Array:
-            return _span(_span(x, -3, top, bottom, border, value), -2, first, last, border, value)
+    def edges(flat: Any) -> list[Any]:
+        """The first and last rows with some beyond, flat, and such columns, each laid out as a row."""
+        x = jax.tree.map(lambda v: v.reshape(*v.shape[:-1], height, width, channels), flat)
+        ends = cut(-3, -start, start + below + over, x), cut(-3, stop - start, height + below + over, x)
+        sides = cut(-2, -left, around, x), cut(-2, width - around, width + right, x)
+        return [*map(_flat, ends), *(jax.tree.map(lambda v: jnp.swapaxes(v, -3, -2), s) for s in sides)]
 
-        images = jax.tree.map(cut, images)
-        return window(lambda i, j: jax.tree.map(lambda v: shifted(v, i, j, *size), images))
+    def strips(head: Any, tail: Any, *sides: Any) -> list[jax.Array | None]:
+        def swapped(x: Any, count: int) -> jax.Array:
+            return _at_all(lambda see: window(lambda i, j: see(j, i)), x, count, height)
 
-    if stop - start < start + height - stop or width < 2 * (left + right) or left + right > WIDEST:
-        return apart(lambda x: strip(x, -above, height + below, -left, width + right))(images)
+        ends = (head, start), (tail, height - stop)
+        out = [_along(window, x, start, n, rows, columns, (width, channels)) if n else None for x, n in ends]
+        return out + [swapped(x, n) if n else None for x, n in zip(sides, (left, right), strict=True)]
 
-    def strips(x: Any) -> list[jax.Array | None]:
-        middle, around = (start - above, stop + below), left + right
-        return [
-            strip(x, -above, start + below, -left, width + right),
-            strip(x, stop - above, height + below, -left, width + right),
-            strip(x, *middle, -left, around),
-            strip(x, *middle, width - around, width + right),
-        ]
+    # All read the same flat array: what makes the picture would run once for each form of it.
+    flat = _flat(images)
+    head, tail, *sides = apart(edges)(flat)
+    if above + below:
+        sides = apart(lambda *x: [cut(-2, -above, height + below, side) for side in x])(*sides)
 
-    def inner(x: jax.Array) -> jax.Array:
-        def see(i: int, j: int) -> Any:
-            begin, count = ((start - above + i) * width + j - left) * channels, (stop - start) * width * channels
-            return jax.tree.map(
-                lambda v: lax.slice_in_dim(v, begin, begin + count, axis=v.ndim - 1).reshape(
-                    *v.shape[:-1], stop - start, width, channels
-                ),
-                x,
-            )
+    def join(x: Any, head: jax.Array | None, tail: jax.Array | None, *sides: jax.Array | None) -> jax.Array:
+        inner = _along(window, x, start, stop - start, rows, columns, (width, channels))
+        columns_again = (None if s is None else jnp.swapaxes(s, -3, -2) for s in sides)
+        places = (0, 0), (stop, 0), (0, 0), (0, width - right)
+        return _join(inner, (start, height - stop), (head, tail, *columns_again), places)
 
-        return window(see)
+    return apart(join)(flat, *apart(strips)(head, tail, *sides))
 
-    places = (0, 0), (stop, 0), (start, 0), (start, width - right)
-    flat = jax.tree.map(lambda v: v.reshape(*v.shape[:-3], height * width * channels), images)
-    return apart(lambda x, *s: _join(inner(x), (start, height - stop), s, places))(flat, *apart(strips)(images))
+
+def _flat(images: Any) -> Any:
+    return jax.tree.map(lambda v: v.reshape(*v.shape[:-3], v.shape[-3] * v.shape[-2] * v.shape[-1]), images)
+
+
+def _along(
+    window: Callable[[See], jax.Array],
+    flat: Any,
+    first: int,
+    count: int,
+    rows: tuple[int, int],
+    columns: tuple[int, int],
+    shape: tuple[int, int],
+) -> jax.Array:
+    """`window` at `count` rows from `first` on of flat pictures `(..., H * W * C)`, wrong where it leaves a row."""
+    width, channels = shape
+
+    def see(i: int, j: int) -> Any:
+        begin, size = ((first - rows[0] + i) * width + j - columns[0]) * channels, count * width * channels
+        return jax.tree.map(
+            lambda v: lax.slice_in_dim(v, begin, begin + size, axis=v.ndim - 1).reshape(
+                *v.shape[:-1], count, width, channels
+            ),
+            flat,
+        )
+
+    return window(see)
+
+
+def _at_all(window: Callable[[See], jax.Array], padded: Any, height: int, width: int) -> jax.Array:
+    """`window` over pictures with all that it reaches."""
+    return window(lambda i, j: jax.tree.map(lambda v: shifted(v, i, j, height, width), padded))
+
+
+def _lines(x: jax.Array, axis: int, start: int, stop: int, border: Border, value: Scalar) -> jax.Array:
+    """`_span` by slices in place of gathers: faster, unless it is differentiated."""
+    size = x.shape[axis]
+    if border == "constant" or (start >= 0 and stop <= size):
+        return _span(x, axis, start, stop, border, value)
+    before, after = max(-start, 0), max(stop - size, 0)
+    index = np.pad(np.arange(size), (before, after), mode=border)[start + before : stop + before]
+    steps = np.diff(index)
+    bends = (np.abs(steps) > 1) | (np.diff(steps, prepend=steps[:1]) != 0)
+    runs = np.split(index, np.flatnonzero(bends) + 1)
+    return lax.concatenate([_run(x, axis, run) for run in runs], x.ndim + axis)
+
+
+def _run(x: jax.Array, axis: int, run: np.ndarray) -> jax.Array:
+    """Neighbouring lines forwards or backwards, or one line several times."""
+    lines = lax.slice_in_dim(x, int(run.min()), int(run.max()) + 1, axis=axis)
+    if lines.shape[axis] < len(run):
+        return jnp.concatenate([lines] * len(run), axis)
+    return lax.rev(lines, (x.ndim + axis,)) if run[0] > run[-1] else lines
 
 
 def _join(
