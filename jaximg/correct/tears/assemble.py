@@ -12,14 +12,12 @@ from jaximg.correct.tears.extend import extended
 from jaximg.correct.tears.motion import matrix_of, motion_of, moved, sampled
 from jaximg.correct.tears.outline import candidates, outline, windows
 from jaximg.correct.tears.plain import Fragments, grown
+from jaximg.correct.tears.scattered import different, part, put_together
 
 LONG = 0.3
 """Parts of a torn picture touch along so much of its shorter side."""
 TRIES = 3
 """So many beginnings are followed."""
-ALIKE, TELLING = 0.75, 0.3
-"""Pieces that have nothing to do with each other differ by so much; so much less than beside a place, and more, tells
-the same."""
 FRAMES = (256, 512, 768, 1024, 1152, 1536, 2048, 3072, 4096)
 """Sides of the frames that pieces are laid out on."""
 
@@ -33,7 +31,6 @@ class Placed:
       contact: the length along which it touches others, in pixels.
       overlap: how many pixels of its edge lie over other print.
       cost: how far the pieces differ across the gap: the mean of log(1 + difference^2 / expected^2).
-      gain: how much less that is than some pixels beside.
       misfit: how far edges and borders are from fitting.
       ragged: how far the edge in contact is from a line, over stretches of some pixels, root mean square.
     """
@@ -42,7 +39,6 @@ class Placed:
     contact: float
     overlap: float
     cost: float
-    gain: float
     misfit: float = 0.0
     ragged: float = 0.0
 
@@ -50,20 +46,6 @@ class Placed:
     def badness(self) -> float:
         """The less the better."""
         return 20 * self.cost + self.misfit - 0.2 * (self.contact - 3 * self.overlap)
-
-    @property
-    def likeness(self) -> float:
-        """What speaks for a piece that may belong anywhere, the more the better.
-
-        Smooth pieces differ little wherever they are put, long outlines touch anywhere: what tells is how far a place
-        is better than chance, and than places beside it, along what touches.
-        """
-        alike = ALIKE - self.cost + min(self.gain, TELLING)
-        return self.contact * alike - 2 * self.overlap - self.misfit
-
-    def merit(self, near: bool) -> float:
-        """The more the better, of pieces about where they belong or anywhere."""
-        return -self.badness if near else self.likeness
 
 
 @dataclass(frozen=True)
@@ -117,7 +99,7 @@ def assemble(image: np.ndarray, fragments: Fragments, *, near: bool) -> list[Pla
     Returns:
       For each fragment, the largest first; nothing where they clearly don't fit.
     """
-    margin = 48 if near else max(image.shape[:2]) // 2
+    margin = 48
     side = frame_side(image.shape, margin)
     canvas = framed(image, side, margin)
     label = framed(fragments.label, side, margin)
@@ -126,7 +108,12 @@ def assemble(image: np.ndarray, fragments: Fragments, *, near: bool) -> list[Pla
     if near and best_shape(pieces[0], pieces[1]) < LONG * min(image.shape[:2]):
         return []
     pieces += [piece(canvas, label == k + 1, fragments.fuzzy, core) for k in range(2, fragments.count)]
-    return [_unframed(p, margin) for p in _grown_together(canvas, pieces, near)]
+    if near:
+        placed = _grown_together(canvas, pieces)
+    else:
+        matrices = put_together([part(p.side, p.outline) for p in pieces])
+        placed = [Placed(m, 0, 0, 0) for m in matrices]
+    return [_unframed(p, margin) for p in placed]
 
 
 def _unframed(placed: Placed, margin: int) -> Placed:
@@ -137,36 +124,22 @@ def _unframed(placed: Placed, margin: int) -> Placed:
         placed.contact,
         placed.overlap,
         placed.cost,
-        placed.gain,
         placed.misfit,
         placed.ragged,
     )
 
 
-def _grown_together(canvas: np.ndarray, pieces: list[Piece], near: bool) -> list[Placed]:
+def _grown_together(canvas: np.ndarray, pieces: list[Piece]) -> list[Placed]:
     """Adds the piece that fits best to those put together so far, until none is left."""
     whole, image = pieces[0], canvas
-    out: dict[int, Placed] = {0: Placed(np.eye(2, 3), 0, 0, 0, 0)}
+    out: dict[int, Placed] = {0: Placed(np.eye(2, 3), 0, 0, 0)}
     while len(out) < len(pieces):
-        tried = {k: best_place(whole, p, near) for k, p in enumerate(pieces) if k not in out}
-        k = max(tried, key=lambda k: tried[k].merit(near))
+        tried = {k: best_place(whole, p) for k, p in enumerate(pieces) if k not in out}
+        k = min(tried, key=lambda k: tried[k].badness)
         out[k] = tried[k]
         if len(out) < len(pieces):
             whole, image = _joined(image, whole, canvas, pieces[k], out[k].matrix)
-    if len(pieces) > 2 and not near:
-        _settle(canvas, pieces, out)
     return [out[k] for k in range(len(pieces))]
-
-
-def _settle(canvas: np.ndarray, pieces: list[Piece], out: dict[int, Placed]) -> None:
-    """Places each piece anew, against all others: those that came later touch it too."""
-    for k in list(out)[1:]:
-        whole, image = pieces[0], canvas
-        for other in list(out)[1:]:
-            if other != k:
-                whole, image = _joined(image, whole, canvas, pieces[other], out[other].matrix)
-        here = motion_of(out[k].matrix, pieces[k].side.band.centre)
-        out[k] = max(_refined(whole, pieces[k], here), best_place(whole, pieces[k], False), key=lambda p: p.likeness)
 
 
 def _joined(
@@ -191,37 +164,23 @@ def laid(image: np.ndarray, known: np.ndarray, matrix: np.ndarray) -> tuple[np.n
     return np.asarray(warped), np.asarray(cover)[..., 0] > 0.999
 
 
-def best_place(whole: Piece, part: Piece, near: bool) -> Placed:
+def best_place(whole: Piece, part: Piece) -> Placed:
     """The best motion of a piece against what has been put together."""
-    tried = [_refined(whole, part, motion) for motion in _fitted(whole, part, near)[:TRIES]]
-    return max(tried, key=lambda p: p.merit(near)) if tried else Placed(np.eye(2, 3), 0, 0, 9, 0)
+    tried = [_refined(whole, part, motion) for motion in _fitted(whole, part)[:TRIES]]
+    return min(tried, key=lambda p: p.badness) if tried else Placed(np.eye(2, 3), 0, 0, 9)
 
 
 def best_shape(whole: Piece, part: Piece) -> float:
     """How long two parts touch, less three times how long they overlap, as well as their shapes allow."""
-    fitted = _fitted(whole, part, True)
+    fitted = _fitted(whole, part)
     return _shape_score(whole, part, fitted[0]) if fitted else 0.0
 
 
-def _fitted(whole: Piece, part: Piece, near: bool) -> list[np.ndarray]:
+def _fitted(whole: Piece, part: Piece) -> list[np.ndarray]:
     """Motions under which the shapes fit, the best first."""
-    starts = [np.eye(2, 3)] if near else []
-    starts += candidates(whole.outline, part.outline, most=5 if near else 14, turn=0.2 if near else np.pi)
+    starts = [np.eye(2, 3), *candidates(whole.outline, part.outline, most=5, turn=0.2)]
     fitted = [fit.by_shape(whole.side, part.side, motion_of(start, part.side.band.centre)) for start in starts]
-    fitted = _different(sorted(fitted, key=lambda m: -_shape_score(whole, part, m)))
-    if near:
-        return fitted
-    roughly = [_roughly(whole, part, m) for m in fitted]
-    return [motion for _, motion in sorted(roughly, key=lambda r: -r[0])]
-
-
-def _different(motions: list[np.ndarray]) -> list[np.ndarray]:
-    """Without those that hardly differ from one before."""
-    out: list[np.ndarray] = []
-    for motion in motions:
-        if all(np.abs((motion - other) * [200, 1, 1]).max() > 4 for other in out):
-            out.append(motion)
-    return out
+    return different(sorted(fitted, key=lambda m: -_shape_score(whole, part, m)))
 
 
 def _contact(whole: Piece, part: Piece, motion: np.ndarray) -> tuple[float, float]:
@@ -236,13 +195,6 @@ def _shape_score(whole: Piece, part: Piece, motion: np.ndarray) -> float:
     return contact - 3 * overlap
 
 
-def _roughly(whole: Piece, part: Piece, motion: np.ndarray) -> tuple[float, np.ndarray]:
-    """How good a motion is after a short search, and what it found."""
-    rough = fit.Objective(whole.side, part.side, motion, stride=8)
-    best = fit.downhill(rough, motion, fit.axes(whole.side, part.side, motion), 25)
-    return _placed(whole, part, best, rough).likeness, best
-
-
 def _refined(whole: Piece, part: Piece, motion: np.ndarray) -> Placed:
     """The motion to the fraction of a pixel, and how good it is."""
     return _placed(whole, part, *fit.searched(whole.side, part.side, motion))
@@ -250,15 +202,12 @@ def _refined(whole: Piece, part: Piece, motion: np.ndarray) -> Placed:
 
 def _placed(whole: Piece, part: Piece, best: np.ndarray, cost: fit.Objective) -> Placed:
     contact, overlap = _contact(whole, part, best)
-    here = cost.content(best)
-    beside = [cost.content(best + np.array([0, dx, dy])) for dx, dy in ((6, 0), (-6, 0), (0, 6), (0, -6))]
     matrix = matrix_of(best, part.side.band.centre)
     return Placed(
         matrix,
         contact,
         overlap,
-        here,
-        float(np.median(beside) - here),
+        cost.content(best),
         cost.shape(best),
         _raggedness(part, cost.edge),
     )

@@ -28,6 +28,8 @@ CLOSE, STILL = 1.2, 0.75
 so many pixels."""
 RAGGED = (0.6, 3.0)
 """A tear is so far from straight, in pixels, root mean square; the outlines of bushes before a sky are further."""
+CLEAN = 0.25
+"""Sheets on a coloured ground may be torn straighter."""
 
 
 def find_tear(image: np.ndarray, *, lost: np.ndarray | None = None, pieces: bool = False) -> Tear:
@@ -101,7 +103,7 @@ def _torn(found: Fragments, placed: list[Placed], told: bool) -> bool:
         moved = max(moved, float(shift.max()))
         near = angle < TURN and shift.min() < SHIFT
         fits = p.contact > LONG * shorter and p.overlap < 0.05 * p.contact and p.cost < CLOSE
-        if not (near and fits and RAGGED[0] < p.ragged < RAGGED[1]):
+        if not (near and fits and (RAGGED[0] if found.core is None else CLEAN) < p.ragged < RAGGED[1]):
             return False
     return not told or moved > STILL
 

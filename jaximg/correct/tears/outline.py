@@ -13,6 +13,8 @@ STEP = 4.0
 LENGTHS = (192, 96)
 """Of the stretches, in pixels."""
 POINTS = 2048
+SQUARE = 0.08
+"""So far from a turn that is known stretches may be, in radians."""
 JAGGED = 0.8
 """Straighter stretches, in pixels from a line, are not looked at."""
 
@@ -36,7 +38,14 @@ def outline(mask: np.ndarray) -> np.ndarray:
     return z[low] + (place - low) * (z[(low + 1) % POINTS] - z[low])
 
 
-def candidates(a: np.ndarray, b: np.ndarray, most: int = 12, turn: float = np.pi) -> list[np.ndarray]:
+def candidates(
+    a: np.ndarray,
+    b: np.ndarray,
+    most: int = 12,
+    turn: float = np.pi,
+    square: float | None = None,
+    lengths: tuple[int, ...] = LENGTHS,
+) -> list[np.ndarray]:
     """Rigid 2 x 3 matrices that lay a stretch of the outline `b` upon one of `a`, the best first.
 
     Args:
@@ -44,15 +53,17 @@ def candidates(a: np.ndarray, b: np.ndarray, most: int = 12, turn: float = np.pi
       b: `(m,)` complex, clockwise.
       most: how many.
       turn: no larger turns, in radians.
+      square: only turns by so much and some right angles, about.
+      lengths: of the stretches, in pixels.
 
     Returns:
       The matrices.
     """
     found: list[tuple[float, complex, complex]] = []
-    for length in LENGTHS:
+    for length in lengths:
         n = int(length / STEP)
         if n <= min(len(a), len(b)) // 2:
-            found += _stretches(a, b[::-1], n, 4 * most, turn)
+            found += _stretches(a, b[::-1], n, 4 * most, turn, square)
     found.sort(key=lambda f: f[0])
     kept: list[tuple[complex, complex]] = []
     middle = b.mean()
@@ -63,7 +74,9 @@ def candidates(a: np.ndarray, b: np.ndarray, most: int = 12, turn: float = np.pi
     return [np.array([[t.real, -t.imag, s.real], [t.imag, t.real, s.imag]]) for t, s in kept[:most]]
 
 
-def _stretches(a: np.ndarray, b: np.ndarray, n: int, most: int, turn: float) -> list[tuple[float, complex, complex]]:
+def _stretches(
+    a: np.ndarray, b: np.ndarray, n: int, most: int, turn: float, square: float | None
+) -> list[tuple[float, complex, complex]]:
     windows_a, mean_a, energy_a, jag_a = windows(a, n)
     windows_b, mean_b, energy_b, jag_b = windows(b, n)
     product = windows_a @ windows_b.conj().T
@@ -72,6 +85,9 @@ def _stretches(a: np.ndarray, b: np.ndarray, n: int, most: int, turn: float) -> 
     jagged = np.minimum(jag_a[:, None], jag_b[None])
     cost = np.log(rms + 0.8) - np.log(jagged + 0.3) - 0.5 * np.log(n)
     cost = np.where((jagged < JAGGED) | (np.abs(np.angle(product)) > turn), np.inf, cost)
+    if square is not None:
+        away = np.angle((product / np.maximum(size, 1e-9)) ** 4 * np.exp(-4j * square))
+        cost = np.where(np.abs(away) > 4 * SQUARE, np.inf, cost)
     best = np.argsort(cost, axis=None)[: 40 * most]
     out: list[tuple[float, complex, complex]] = []
     taken: list[tuple[int, int]] = []

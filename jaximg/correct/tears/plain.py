@@ -18,6 +18,8 @@ CORE = 14
 """So far from the ground the paper's core may reach, or a shadow."""
 FRAGMENT = 0.01
 """The share of the canvas below which a region is no fragment."""
+SEEN = 0.002
+"""Of a torn sheet's ground at least such a share of the picture is seen inside of it."""
 MIXED = 3
 """So far from either the colours of ground and core may be mixed, in a JPEG."""
 PALE = 0.1
@@ -54,7 +56,7 @@ def hypotheses(image: np.ndarray) -> Iterator[tuple[np.ndarray, int, np.ndarray 
     white = image.min(-1)
     exact = white >= 1 - EXACT
     ground, share, spread = _ground(image)
-    sheets = _sheets(image, ground)
+    sheets = _sheets(image, ground) if share > 0.25 and white_distance(ground) > PALE else None
     if sheets is not None:
         yield sheets[0], 3, sheets[1]
         yield sheets[0], 3, _along_ridges(image, *sheets)
@@ -119,8 +121,6 @@ def _with_core(image: np.ndarray, off: np.ndarray, ground: np.ndarray, near: flo
 
 def _sheets(image: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """The ground with its shadows, and the core beside it; None where no core shows."""
-    if white_distance(ground) <= PALE:
-        return None
     rim = np.concatenate([image[:2].reshape(-1, image.shape[-1]), image[-2:].reshape(-1, image.shape[-1])])
     rim = np.concatenate([rim, image[:, :2].reshape(-1, image.shape[-1]), image[:, -2:].reshape(-1, image.shape[-1])])
     shade, off = _shade(rim, ground)
@@ -133,11 +133,13 @@ def _sheets(image: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarr
     mask = np.abs(image - ground).max(-1) <= LOOSE / 2
     for _ in range(CORE):
         mask = mask | (shaded & grown(mask))
+    if mask[CORE:-CORE, CORE:-CORE].mean() < SEEN:
+        return None
     mask = _spread_over(mask, shaded & (off <= LOOSE / 2))
     for _ in range(3):
         mask = _settled(image, mask)
     pale = ~mask & grown(mask, 3) & (image.min(-1) > 0.66) & (np.ptp(image, axis=-1) < 0.2)
-    if pale.mean() < 0.001:
+    if pale.mean() < SEEN / 2:
         return None
     bright = image.mean(-1) - np.quantile(image[pale].mean(-1), 0.9)
     colour = np.median(image[pale & (np.abs(bright) < 0.08)], 0)
@@ -181,21 +183,24 @@ def _spread_over(mask: np.ndarray, may: np.ndarray, reach: int = 1) -> np.ndarra
 def _settled(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The border of a mask moved, by a pixel at most, to where half of each pixel belongs to either side."""
     within, beyond = ~grown(~mask), ~grown(mask)
-    rim = ~within & ~beyond
-    own, other = _around(image, within), _around(image, beyond)
+    y, x = np.nonzero(~within & ~beyond)
+    own, other = (_around(image, side, y, x) for side in (within, beyond))
     contrast = ((other - own) ** 2).sum(-1)
-    share = ((image - own) * (other - own)).sum(-1) / np.maximum(contrast, 1e-6)
-    clear = rim & (contrast > 0.01)
-    return np.where(clear, share < 0.5, mask)
+    share = ((image[y, x] - own) * (other - own)).sum(-1) / np.maximum(contrast, 1e-6)
+    out = mask.copy()
+    out[y, x] = np.where(contrast > 0.01, share < 0.5, mask[y, x])
+    return out
 
 
-def _around(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The mean of what lies in a mask in 5 x 5 pixels."""
-    values = np.concatenate([image * mask[..., None], mask[..., None]], -1, dtype=np.float32)
-    for axis in (0, 1):
-        padded = np.pad(values, [(2, 2) if a == axis else (0, 0) for a in range(3)])
-        values = sum(np.take(padded, range(i, i + values.shape[axis]), axis) for i in range(5))
-    return values[..., :-1] / np.maximum(values[..., -1:], 1e-6)
+def _around(image: np.ndarray, mask: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The mean of what lies in a mask in 5 x 5 pixels around some."""
+    total, count = np.zeros((len(y), image.shape[-1]), np.float32), np.zeros((len(y), 1), np.float32)
+    for i in range(-2, 3):
+        for j in range(-2, 3):
+            at = np.clip(y + i, 0, mask.shape[0] - 1), np.clip(x + j, 0, mask.shape[1] - 1)
+            inside = mask[at][:, None]
+            total, count = total + image[at] * inside, count + inside
+    return total / np.maximum(count, 1)
 
 
 def grown(mask: np.ndarray, times: int = 1) -> np.ndarray:
