@@ -86,7 +86,7 @@ def _weighted(x: jax.Array, scale: jax.Array, sigma: jax.Array, q: int, r: int) 
     @jax.checkpoint
     def one(t: jax.Array) -> tuple[jax.Array, jax.Array]:
         """What the shifts t and -t give; weights are needed at p and at p - t, so on `r` more pixels around."""
-        w, _ = _weights(planes, t, scale, sigma, q, r)
+        w = jnp.abs(_weights(planes, t, scale, sigma, q, r))
         ahead, behind = window_at(w, r, r, height, width), window_at(w, r - t[0], r - t[1], height, width)
         top, left = r + q, 2 * r + q
         x_ahead = window_at(planes, top + t[0], left + t[1], height, width)
@@ -121,20 +121,26 @@ def _half(r: int) -> jax.Array:
     return jnp.asarray(np.array(half, np.int32).reshape(-1, 2))
 
 
-def _weights(
-    planes: jax.Array, t: jax.Array, scale: jax.Array, sigma: jax.Array, q: int, r: int
-) -> tuple[jax.Array, jax.Array]:
-    """The weights of all pairs u, u + t of which one pixel is in the picture, and whether d exceeds its floor there.
+def _weights(planes: jax.Array, t: jax.Array, scale: jax.Array, sigma: jax.Array, q: int, r: int) -> jax.Array:
+    """The weights of all pairs u, u + t of which one pixel is in the picture, negative where d is below its floor.
 
-    `(N, H + r, W + 2 r)`, from u = (-r, -r) on.
+    `(N, H + r, W + 2 r)`, from u = (-r, -r) on; more if the planes are wider.
     """
     channels, height, width = planes.shape[1:]
-    rows, columns = height - r, width - 2 * r
-    here, there = window_at(planes, 0, r, rows, columns), window_at(planes, t[0], r + t[1], rows, columns)
-    square = reduce(operator.add, [jnp.square(here - there)[:, c, :, :, None] for c in range(channels)])
-    d = windows.sliding_sum(windows.materialise(square), 2 * q + 1, 2 * q + 1)[..., 0]
-    d = d / (channels * (2 * q + 1) ** 2) - 2 * jnp.square(sigma)
-    return windows.materialise(jnp.exp(-jnp.maximum(d, 0) * scale)), d > 0
+    side = 2 * q + 1
+
+    def down(planes: jax.Array, t: jax.Array) -> jax.Array:
+        size = height - r, width - 2 * r
+        gaps = jnp.square(window_at(planes, 0, r, *size) - window_at(planes, t[0], r + t[1], *size))
+        square = reduce(operator.add, [gaps[:, c, :, :, None] for c in range(channels)])
+        return windows.sliding_sum(square, side, 1)
+
+    def along(rows: jax.Array, scale: jax.Array, sigma: jax.Array) -> jax.Array:
+        d = windows.sliding_sum(rows, 1, side)[..., 0] / (channels * side**2) - 2 * jnp.square(sigma)
+        w = jnp.exp(-jnp.maximum(d, 0) * scale)
+        return jnp.where(d > 0, w, -w)
+
+    return windows.apart(along)(windows.apart(down)(planes, t), scale, sigma)
 
 
 # --- their derivative ------------------------------------------------------------------------------------------------
@@ -166,39 +172,40 @@ def _adjoint(
     q: int,
     r: int,
 ) -> jax.Array:
-    height, width, channels = x.shape[-3:]
-    planes, a = _planes(_padded(x, q, r)), cotangent / weight
+    """`both`, a and a . out, is 0 beyond the picture; 2 q pixels more around make the sums' borders so too."""
+    (height, width, channels), side, more = x.shape[-3:], 2 * q + 1, (2 * q, 2 * q)
+    a = cotangent / weight
     both = jnp.concatenate([a, (a * out).sum(-1, keepdims=True)], -1)
-    both = _planes(zero_pad(both, (r + q, r + q), (2 * r + q, 2 * r + q)))
-    rows, columns = height + r, width + 2 * r
+    both = _planes(zero_pad(both, (r + 3 * q, r + 3 * q), (2 * r + 3 * q, 2 * r + 3 * q)))
+    planes = _planes(zero_pad(_padded(x, q, r), more, more))
+    size = height + r + 2 * q, width + 2 * r + 2 * q
 
-    @jax.checkpoint
-    def one(t: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """What the first pixels of the pairs get, and the second ones."""
-        w, free = _weights(planes, t, scale, sigma, q, r)
-        places = (q, r + q), (q + t[0], r + q + t[1])
-        here, there = (window_at(planes, *place, rows, columns) for place in places)
-        a_here, a_there = (window_at(both, *place, rows, columns) for place in places)
-        change = (a_here[:, :-1] * there).sum(1) - a_here[:, -1] + (a_there[:, :-1] * here).sum(1) - a_there[:, -1]
-        change = jnp.where(free, w * change, 0)[..., None]
-        spread = windows.sliding_sum(
-            windows.materialise(zero_pad(change, (2 * q, 2 * q), (2 * q, 2 * q))), *(2 * q + 1,) * 2
-        )
-        spread = windows.materialise(spread[:, None, ..., 0] * (-2 * scale / (channels * (2 * q + 1) ** 2)))
-        size = rows + 2 * q, columns + 2 * q
-        slope = spread * (window_at(planes, 0, r, *size) - window_at(planes, t[0], r + t[1], *size))
-        sides = ((0, 0), (0, 0), (q, q), (q, q))
-        direct = [jnp.pad(w[:, None] * v[:, :-1], sides) for v in (a_there, a_here)]
-        return direct[0] + slope, direct[1] - slope
+    def change(w: jax.Array, planes: jax.Array, both: jax.Array, t: jax.Array) -> jax.Array:
+        places, shape = [(q, r + q), (q + t[0], r + q + t[1])], w.shape[-2:]
+        here, there = (window_at(planes, *place, *shape) for place in places)
+        a, a_there = (window_at(both, *place, *shape) for place in places)
+        change = (a[:, :-1] * there).sum(1) - a[:, -1] + (a_there[:, :-1] * here).sum(1) - a_there[:, -1]
+        return jnp.where(w > 0, w * change, 0)[..., None]
 
     def body(total: jax.Array, t: jax.Array) -> tuple[jax.Array, None]:
-        first, second = one(t)
-        total = add_at(total, first, jnp.stack([jnp.int32(0), jnp.int32(r)]))
-        return add_at(total, second, t + jnp.asarray([0, r], jnp.int32)), None
+        """The first pixels of the pairs get their parts, and the second ones."""
+        w = _weights(planes, t, scale, sigma, q, r)
+        spread = windows.apart(change)(w, planes, both, t)
+        spread = windows.apart(lambda v: windows.sliding_sum(v, side, 1))(spread)
+        spread = windows.apart(lambda v: windows.sliding_sum(v, 1, side))(spread)
+        corner = jnp.asarray([2 * q, r + 2 * q], jnp.int32)
+        here, there = (window_at(planes, place[0], place[1], *size) for place in (corner, corner + t))
+        slope = spread[:, None, ..., 0] * (-2 * scale / (channels * side**2)) * (here - there)
+        w = jnp.abs(window_at(w, q, q, *size))[:, None]
+        for sign, place, other in ((1, corner, corner + t), (-1, corner + t, corner)):
+            direct = w * window_at(both, other[0], other[1], *size)[:, :-1]
+            total = add_at(total, direct + sign * slope, place)
+        return total, None
 
     inside = both[:, :-1]  # the shift by nothing, of weight 1
-    total, _ = lax.scan(body, inside, _half(r))
-    shape = (*x.shape[:-3], total.shape[-2], total.shape[-1], channels)
+    total, _ = lax.scan(jax.checkpoint(body), inside, _half(r))
+    total = total[..., 2 * q : total.shape[-2] - 2 * q, 2 * q : total.shape[-1] - 2 * q]
+    shape = (*x.shape[:-3], *total.shape[-2:], channels)
     return jax.linear_transpose(lambda v: _padded(v, q, r), x)(_pictures(total, shape))[0]
 
 
