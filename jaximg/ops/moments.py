@@ -135,13 +135,13 @@ def _moments(image: jax.Array) -> dict[str, jax.Array]:
 
 
 def _sums(plane: jax.Array, centre: jax.Array) -> jax.Array:
-    """`sum of (x - x0)^p (y - y0)^q` over `(..., H, W)`, about `(..., 2)`: `(..., 4, 4)`, along the rows first."""
+    """`sum of (x - x0)^p (y - y0)^q` over `(..., H, W)`, about `(..., 2)`: `(..., 4, 4)`, down the columns first."""
     y, x = (
         _powers(jnp.arange(n, dtype=plane.dtype), centre[..., axis : axis + 1])
         for axis, n in zip((1, 0), plane.shape[-2:], strict=True)
     )
-    along = jnp.einsum("...hw,...pw->...ph", plane, x, precision=lax.Precision.HIGHEST)
-    return jnp.einsum("...ph,...qh->...pq", along, y, precision=lax.Precision.HIGHEST)
+    down = jnp.einsum("...qh,...hw->...qw", y, plane, precision=lax.Precision.HIGHEST)
+    return jnp.einsum("...qw,...pw->...pq", down, x, precision=lax.Precision.HIGHEST)
 
 
 def _powers(place: jax.Array, centre: jax.Array) -> jax.Array:
