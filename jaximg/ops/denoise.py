@@ -21,6 +21,9 @@ HARDER = 3.5
 BUSY = 0.02
 """The share of coefficients above `HARD` from which a block counts as busy."""
 
+TAU = 0.25
+"""The step of the projections."""
+
 SHIFTS = 4
 """Blocks are tried at every quarter of their side, in both directions."""
 
@@ -247,46 +250,77 @@ def _tv_denoise(image: jax.Array, weight: jax.Array, iterations: int, implicit: 
     x = jnp.moveaxis(image.astype(windows.wide(image.dtype)), -1, -3)
     weight = jnp.maximum(weight, 1e-12)
 
-    def step(p: Field) -> Field:
-        u = x + _divergence(*p)
-        g = _difference(u, -2), _difference(u, -1)
-        square = jnp.square(g[0]) + jnp.square(g[1])
-        norm = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
-        gain = weight / (weight + 0.25 * norm)
-        return gain * (p[0] + 0.25 * g[0]), gain * (p[1] + 0.25 * g[1])
-
-    start = jnp.zeros_like(x), jnp.zeros_like(x)
-    p = (_fixed_point if implicit else _repeat)(step, start, iterations)
+    p = (_limit if implicit else _iterate)(x, weight, iterations)
     return jnp.moveaxis(x + _divergence(*p), -3, -1).astype(image.dtype)
 
 
-def _repeat(step: Callable[[Field], Field], start: Field, iterations: int) -> Field:
+def _step(x: jax.Array, weight: jax.Array, p: Field) -> Field:
+    u = x + _divergence(*p)
+    g = _difference(u, -2), _difference(u, -1)
+    gain = weight / (weight + TAU * _norm(g))
+    return gain * (p[0] + TAU * g[0]), gain * (p[1] + TAU * g[1])
+
+
+def _norm(g: Field) -> jax.Array:
+    square = jnp.square(g[0]) + jnp.square(g[1])
+    return jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
+
+
+def _iterate(x: jax.Array, weight: jax.Array, iterations: int) -> Field:
     @jax.checkpoint
     def once(p: Field, _: None) -> tuple[Field, None]:
-        return step(p), None
+        return _step(x, weight, p), None
 
-    return lax.scan(once, start, length=iterations)[0]
+    return lax.scan(once, (jnp.zeros_like(x), jnp.zeros_like(x)), length=iterations)[0]
 
 
-def _fixed_point(step: Callable[[Field], Field], start: Field, iterations: int) -> Field:
-    """`_repeat`, differentiated as the solution of p = step(p); the linear system is solved by repetition too."""
+@partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _limit(x: jax.Array, weight: jax.Array, iterations: int) -> Field:
+    return _iterate(x, weight, iterations)
 
-    def excess(p: Field) -> Field:
-        return jax.tree.map(operator.sub, step(p), p)
 
-    def solve(excess: Callable[[Field], Field], start: Field) -> Field:
-        return _repeat(lambda p: jax.tree.map(operator.add, p, excess(p)), start, iterations)
+@_limit.defjvp
+def _limit_jvp(iterations: int, primals: tuple, tangents: tuple) -> tuple[Field, Field]:
+    """That of the solution of p = step(p): dp = J dp + (what the step changes at this p), by repetition too.
 
-    def linear_solve(linear: Callable[[Field], Field], right: Field) -> Field:
-        def solve(linear: Callable[[Field], Field], right: Field) -> Field:
-            def once(p: Field) -> Field:
-                return jax.tree.map(lambda p, e, r: p + e - r, p, linear(p), right)
+    With the gain c, e = g / |g| and f = p / weight:  J q = c (q + tau (1 - f e^T) grad div q).
+    """
+    x, weight = primals
+    p = _limit(x, weight, iterations)
+    u = x + _divergence(*p)
+    g = _difference(u, -2), _difference(u, -1)
+    norm = _norm(g)
+    ey, ex = (jnp.where(norm > 0, v / jnp.where(norm > 0, norm, 1), 0) for v in g)
+    gain, fy, fx = weight / (weight + TAU * norm), p[0] / weight, p[1] / weight
 
-            return _repeat(once, jax.tree.map(jnp.zeros_like, right), iterations)
+    def forth(q: Field) -> Field:
+        v = _divergence(*q)
+        v = _difference(v, -2), _difference(v, -1)
+        along = ey * v[0] + ex * v[1]
+        return gain * (q[0] + TAU * (v[0] - fy * along)), gain * (q[1] + TAU * (v[1] - fx * along))
 
-        return lax.custom_linear_solve(linear, right, solve, transpose_solve=solve)
+    def across(gain: jax.Array, ey: jax.Array, ex: jax.Array, fy: jax.Array, fx: jax.Array, q: Field) -> Field:
+        along = fy * q[0] + fx * q[1]
+        return TAU * gain * (q[0] - ey * along), TAU * gain * (q[1] - ex * along)
 
-    return lax.custom_root(excess, start, solve, linear_solve)
+    def back(q: Field) -> Field:
+        v = windows.apart(_divergence)(*windows.apart(across)(gain, ey, ex, fy, fx, q))
+        return gain * q[0] + _difference(v, -2), gain * q[1] + _difference(v, -1)
+
+    def repeat(apply: Callable[[Field], Field], right: Field) -> Field:
+        def once(_: jax.Array, q: Field) -> Field:
+            return jax.tree.map(operator.add, apply(q), right)
+
+        return lax.fori_loop(0, iterations, once, jax.tree.map(jnp.zeros_like, right))
+
+    right = jax.jvp(lambda x, weight: _step(x, weight, p), primals, tangents)[1]
+    slope = lax.custom_linear_solve(
+        lambda q: jax.tree.map(operator.sub, q, forth(q)),
+        right,
+        lambda _, right: repeat(forth, right),
+        transpose_solve=lambda _, right: repeat(back, (right[0].at[..., -1, :].set(0), right[1].at[..., -1].set(0))),
+    )
+    return p, slope
 
 
 def _difference(u: jax.Array, axis: int) -> jax.Array:

@@ -6,8 +6,10 @@ from typing import Literal, TypeAlias
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.custom_derivatives import SymbolicZero
 
 from jaximg.ops import windows
+from jaximg.ops.adjoint import linear_pair
 from jaximg.ops.bilateral import check_guide
 from jaximg.typing import Border, Image, Scalar, check_choice, check_image, check_size
 
@@ -124,15 +126,60 @@ def _minor(m: list[list[jax.Array]], i: int, j: int) -> jax.Array:
 
 
 @partial(jax.jit, static_argnums=(3, 4))
-def _diffuse(image: jax.Array, kappa: jax.Array, step: jax.Array, iterations: int, conductance: str) -> jax.Array:
+def _diffuse(
+    image: jax.Array, kappa: jax.Array, step: jax.Array, iterations: int, conductance: Conductance
+) -> jax.Array:
+    def once(x: jax.Array, _: None) -> tuple[jax.Array, None]:
+        return _diffuse_once(x, kappa, step, conductance), None
+
+    return lax.scan(once, image.astype(kappa.dtype), length=iterations)[0].astype(image.dtype)
+
+
+def _diffuse_plainly(x: jax.Array, kappa: jax.Array, step: jax.Array, conductance: Conductance) -> jax.Array:
     def flow(difference: jax.Array) -> jax.Array:
         square = jnp.square(difference / kappa)
         return difference * (jnp.exp(-square) if conductance == "exp" else 1 / (1 + square))
 
-    def once(x: jax.Array, _: None) -> tuple[jax.Array, None]:
-        h, w = x.shape[-3:-1]
-        padded = windows.pad(x, (1, 1), (1, 1), "edge")
-        neighbours = [windows.shifted(padded, dy, dx, h, w) for dy, dx in ((0, 1), (1, 0), (1, 2), (2, 1))]
-        return x + step * sum(flow(n - x) for n in neighbours), None
+    return x + step * sum(flow(n - x) for n in _neighbours(x))
 
-    return lax.scan(once, image.astype(kappa.dtype), length=iterations)[0].astype(image.dtype)
+
+_diffuse_once = jax.custom_jvp(_diffuse_plainly, nondiff_argnums=(3,))
+
+
+def _neighbours(x: jax.Array) -> list[jax.Array]:
+    padded = windows.pad(x, (1, 1), (1, 1), "edge")
+    return [windows.shifted(padded, dy, dx, *x.shape[-3:-1]) for dy, dx in ((0, 1), (1, 0), (1, 2), (2, 1))]
+
+
+def _diffused_tangent(
+    tangent: jax.Array, x: jax.Array, kappa: jax.Array, step: jax.Array, *, conductance: Conductance
+) -> jax.Array:
+    """Its own adjoint, since what a pixel gives its neighbour depends on their difference alone."""
+
+    def slope(difference: jax.Array) -> jax.Array:
+        square = jnp.square(difference / kappa)
+        if conductance == "exp":
+            return jnp.exp(-square) * (1 - 2 * square)
+        return (1 - square) / jnp.square(1 + square)
+
+    pairs = zip(_neighbours(x), _neighbours(tangent), strict=True)
+    return tangent + step * sum(slope(n - x) * (t - tangent) for n, t in pairs)
+
+
+_derivative = linear_pair("diffusion_derivative", _diffused_tangent, _diffused_tangent, ("conductance",))
+
+
+@partial(_diffuse_once.defjvp, symbolic_zeros=True)
+def _diffuse_once_jvp(conductance: Conductance, primals: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
+    x, kappa, step = primals
+    out = _diffuse_once(*primals, conductance)
+    slope = jnp.zeros_like(out)
+    if not isinstance(tangents[0], SymbolicZero):
+        slope = _derivative(tangents[0], *primals, conductance=conductance)
+    if not all(isinstance(t, SymbolicZero) for t in tangents[1:]):
+        filled = tuple(jnp.zeros_like(kappa) if isinstance(t, SymbolicZero) else t for t in tangents[1:])
+        by_scalars = jax.jvp(lambda kappa, step: _diffuse_plainly(x, kappa, step, conductance), (kappa, step), filled)[
+            1
+        ]
+        slope = slope + by_scalars
+    return out, slope
