@@ -12,7 +12,6 @@ config = Restoration(
     recipe="denoise",
     options={"features": (16, 32), "blocks": 1},
     size=32,
-    batch=16,
     steps=300,
     optimizer=Optimizer(learning_rate=2e-3, schedule="cosine", warmup=30, final=0.01, beta2=0.99, clip=0.5),
     ema=0.98,

@@ -33,6 +33,7 @@ class Options:
       reference: another picture of the same thing, another scan or frame, to fill in from.
       only: do these repairs alone, with commas between them: denoise,inpaint
       pieces: the pictures show scattered pieces of one on a plain ground: put them together.
+      upscale: then double its pixels a side.
       strength: 0 leaves the picture as it is, 1 corrects in full.
       compare: write before and after side by side too, as OUT-compare.png.
       report: print what was found and what was done.
@@ -48,6 +49,7 @@ class Options:
     reference: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
     only: Annotated[str, arg(metavar="NAMES", help_behavior_hint="")] = ""
     pieces: Flag = False
+    upscale: Flag = False
     strength: Annotated[float, arg(metavar="0..1")] = 1.0
     compare: Flag = False
     report: Flag = False
@@ -100,7 +102,7 @@ def _worker(options: Options) -> Callable[[paths.Job], str]:
         before = io.read(job.source.path, **limit)
         known = None if options.mask is None else io.read_mask(options.mask, before.pixels.shape, **limit)
         if fill is not None and known is not None:
-            report, steps = correct.Report(), (correct.Step("prior", f"{int((known < 0.5).sum())} pixels to fill in"),)
+            report, steps = "", (correct.Step("prior", f"{int((known < 0.5).sum())} pixels to fill in"),)
             pixels = mix(before.pixels, fill(before, known, job.source.path), options.strength)
         else:
             report = correct.diagnose(before, mask=known, pieces=options.pieces)
@@ -111,6 +113,11 @@ def _worker(options: Options) -> Callable[[paths.Job], str]:
         after = before.replace(pixels=np.asarray(pixels))
         if pixels.shape[:2] != before.pixels.shape[:2]:  # put together of pieces
             after = after.replace(alpha=None)
+        if options.upscale:
+            after, steps = (
+                _upscaled(after, options.strength),
+                (*steps, correct.Step("upscale", "twice the pixels a side")),
+            )
         job.target.parent.mkdir(parents=True, exist_ok=True)
         io.write(job.target, after, overwrite=options.overwrite)
         if options.compare:
@@ -121,6 +128,18 @@ def _worker(options: Options) -> Callable[[paths.Job], str]:
         return "\n    ".join([head, *told])
 
     return work
+
+
+def _upscaled(picture: "Picture", strength: float) -> "Picture":
+    """Twice the pixels a side, transparency and resolution too."""
+    import numpy as np
+
+    from jaximg import correct
+    from jaximg.correct.upscale import bicubic
+
+    alpha = None if picture.alpha is None else np.clip(bicubic(picture.alpha), 0, 1)
+    dpi = None if picture.dpi is None else (2 * picture.dpi[0], 2 * picture.dpi[1])
+    return picture.replace(pixels=correct.upscale(picture.pixels, strength=strength), alpha=alpha, dpi=dpi)
 
 
 def _filler(run: str) -> Callable[["Picture", "np.ndarray", Path], "np.ndarray"]:
@@ -165,6 +184,6 @@ def _compared(before: "Picture", after: "Picture") -> "Picture":
     return before.replace(pixels=report.grid(pair, columns=2), alpha=None, bits=8)
 
 
-def _in_full(report: "Report", steps: "Sequence[Step]") -> Iterator[str]:
+def _in_full(report: "Report | str", steps: "Sequence[Step]") -> Iterator[str]:
     yield from str(report).splitlines()
     yield from (f"{step.name}: {step.why}" for step in steps)

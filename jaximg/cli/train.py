@@ -22,8 +22,8 @@ class Options:
     """Train a model as a config says: cnn_digits, gan_digits, denoise_color ..., or a .py file of one's own.
 
     Writes options.json, stats.jsonl, TensorBoard's files, reals.png and fakesNNNNNN.png, checkpoints, and at the end
-    index.html, a page with curves and samples. The same command again goes on where it was cut off, bit for bit.
-    Ctrl-C and SIGTERM save first.
+    curves.png, confusion.png of a classifier, and index.html, a page with curves and samples. The same command again
+    goes on where it was cut off, bit for bit. Ctrl-C and SIGTERM save first.
 
     Attributes:
       config: a name, or the path of a .py file.

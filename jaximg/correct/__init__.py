@@ -13,5 +13,18 @@ from jaximg.correct.diagnose import Report, diagnose
 from jaximg.correct.network import load
 from jaximg.correct.pipeline import STEPS, Step, correct, plan
 from jaximg.correct.prior import Inversion, fill_by_prior, invert
+from jaximg.correct.upscale import upscale
 
-__all__ = ["STEPS", "Inversion", "Report", "Step", "correct", "diagnose", "fill_by_prior", "invert", "load", "plan"]
+__all__ = [
+    "STEPS",
+    "Inversion",
+    "Report",
+    "Step",
+    "correct",
+    "diagnose",
+    "fill_by_prior",
+    "invert",
+    "load",
+    "plan",
+    "upscale",
+]

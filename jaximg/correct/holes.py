@@ -97,14 +97,14 @@ def fill_finely(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
     missing = np.broadcast_to(missing, image.shape)
     out = fill_smoothly(image, missing, ops.inpaint_harmonic)
     for c in np.flatnonzero(missing.any((0, 1))):
-        box = _box(missing[..., c], network.reach("inpaint"))
+        box = _box(missing[..., c], network.reach("inpaint"), network.stride("inpaint"))
         start, known = out[box][..., c : c + 1], ~missing[box][..., c : c + 1]
         out[box][..., c : c + 1] = network.restore("inpaint", start, known.astype(np.float32))
     return np.where(missing, out, image)
 
 
-def _box(mask: np.ndarray, rim: int) -> tuple[slice, slice]:
+def _box(mask: np.ndarray, rim: int, stride: int) -> tuple[slice, slice]:
     """The rectangle around what is set, and a rim; it begins where the network's coarsest pixels do."""
     places = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    rows, columns = (slice(max(0, at[0] - rim) // 8 * 8, at[-1] + rim + 1) for at in places)
+    rows, columns = (slice(max(0, at[0] - rim) // stride * stride, at[-1] + rim + 1) for at in places)
     return rows, columns

@@ -35,7 +35,8 @@ def load(name: str) -> tuple[nn.Module, Any]:
     Args:
       name: one of `names()`; "denoise_color" takes an RGB picture, its noise level as a map (standard deviation on the
         [0, 1] scale), and how coarse its JPEG is (`models.restorer.coarseness`, 0 for none); "denoise_gray" the same of
-        a grey one; "inpaint" takes a grey picture, filled by `ops.inpaint_harmonic`, and a map of what is known.
+        a grey one; "inpaint" takes a grey picture, filled by `ops.inpaint_harmonic`, and a map of what is known;
+        "upscale" a grey picture, enlarged to twice its size by a bicubic kernel.
 
     Returns:
       A linen module and its parameters, float32: `module.apply({"params": params}, image, *maps)` with a batch of
@@ -69,8 +70,8 @@ def restore(name: str, image: np.ndarray, *maps: np.ndarray) -> np.ndarray:
       `(H, W, C)` float32.
     """
     module, params = load(name)
-    stride, (height, width) = module.stride, image.shape[:2]  # pyright: ignore[reportAttributeAccessIssue]
-    more = [(0, -height % stride), (0, -width % stride), (0, 0)]
+    side, (height, width) = stride(name), image.shape[:2]
+    more = [(0, -height % side), (0, -width % side), (0, 0)]
     inputs = [np.pad(x, more, mode="symmetric") for x in (image, *maps)]
     inside = np.ones((*inputs[0].shape[:2], 1), np.float32)
     step = partial(_program(), module, params)
@@ -85,6 +86,16 @@ def reach(name: str) -> int:
       104
     """
     return load(name)[0].reach  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def stride(name: str) -> int:
+    """The network sees a picture in squares of so many pixels a side.
+
+    Example:
+      >>> stride("denoise_color")
+      8
+    """
+    return load(name)[0].stride  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @lru_cache

@@ -211,8 +211,16 @@ class Restoration(Config):
     model: str = "restorer"
     options: Mapping[str, Any] = field(default_factory=dict)
     recipe: str = "denoise"
-    optimizer: Optimizer = Optimizer()
-    ema: float = 0.0
+    optimizer: Optimizer = Optimizer(
+        learning_rate=1.5e-3, schedule="cosine", warmup=300, final=0.01, beta2=0.99, clip=0.5
+    )
+    ema: float = 0.998
+    holdout: float = 0.14
+    steps: int = 60_000
+    log_every: int = 100
+    evaluate_every: int = 2000
+    sample_every: int = 2000
+    save_every: int = 1000
 
 
 KINDS: dict[str, type[Config]] = {"Classifier": Classifier, "Gan": Gan, "Restoration": Restoration}

@@ -95,7 +95,69 @@ def inpaint(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
     return (ops.inpaint_harmonic(clean, known, tolerance=1e-2, iterations=12), known), clean
 
 
-RECIPES: dict[str, Recipe] = {"denoise": denoise, "denoise_gray": denoise_gray, "inpaint": inpaint}
+def upscale(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
+    """Grey pictures of half the size, by a bicubic kernel, rounded to 8 bits and enlarged by the same kernel.
+
+    Args:
+      key: typed key.
+      clean: `(B, H, W, 1 or 3)`.
+
+    Returns:
+      `(enlarged,)` and the pictures, `(B, H, W, 1)` each.
+
+    Example:
+      >>> (blurred,), target = upscale(jax.random.key(0), jnp.full((8, 16, 16, 3), 0.5))
+      >>> blurred.shape, bool(jnp.allclose(blurred, target, atol=0.002))
+      ((8, 16, 16, 1), True)
+    """
+    mixing, light = jax.random.split(key)
+    clean = exposed(light, gray(mixing, clean))
+    height, width = clean.shape[1:3]
+    small = in_8_bits(ops.resize(clean, (height // 2, width // 2), method="cubic", antialias=True))
+    return (ops.resize(small, (height, width), method="cubic", antialias=True),), clean
+
+
+def scratches(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
+    """Grey pictures, half of them with scratches 1 to 5 pixels wide, and where these lie; half of each kind are noisy.
+
+    What is asked for is a map and no repaired picture: the network begins with an empty one, and sees the scratched
+    picture among its maps; the other map is 1 everywhere, in place of biases.
+
+    Args:
+      key: typed key.
+      clean: `(B, H, W, 1 or 3)`.
+
+    Returns:
+      `(zeros, scratched, ones)` and the map, 1 where a scratch lies, `(B, H, W, 1)` each.
+
+    Example:
+      >>> (_, scratched, _), where = scratches(jax.random.key(0), jnp.full((8, 32, 32, 3), 0.5))
+      >>> scratched.shape, bool((where.mean((1, 2, 3)) < 0.7).all()), set(where.ravel().tolist()) <= {0.0, 1.0}
+      ((8, 32, 32, 1), True, True)
+    """
+    mixing, light, widths, opacities, drawing, dust, level = jax.random.split(key, 7)
+    clean, size = exposed(light, gray(mixing, clean)), clean.shape[:1]
+    width = jax.random.uniform(widths, size, minval=1.0, maxval=5.0)
+    opacity = jax.random.uniform(opacities, size, minval=0.5)
+
+    def one(key: Key, image: jax.Array, width: jax.Array, opacity: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return degrade.scratches(key, image, count=LINES, width=width, opacity=opacity)
+
+    spoilt, known = jax.vmap(one)(jax.random.split(drawing, size[0]), clean, width, opacity)
+    first = (jnp.arange(size[0]) < size[0] // 2).reshape(-1, 1, 1, 1)
+    spoilt, where = jnp.where(first, spoilt, clean), jnp.where(first, 1 - known, 0)
+    noisy = degrade.gaussian_noise(dust, spoilt, sigma=jax.random.uniform(level, size, maxval=0.06))
+    spoilt = in_8_bits(_alternate(spoilt, noisy))
+    return (jnp.zeros_like(spoilt), spoilt, jnp.ones_like(spoilt)), where
+
+
+RECIPES: dict[str, Recipe] = {
+    "denoise": denoise,
+    "denoise_gray": denoise_gray,
+    "inpaint": inpaint,
+    "scratches": scratches,
+    "upscale": upscale,
+}
 
 
 def gray(key: Key, image: jax.Array) -> jax.Array:
