@@ -16,6 +16,8 @@ REACH = 14
 RADIUS = 3
 SHARP = 2.0
 """How strongly lines are followed."""
+SLOPE = 0.8
+"""How much of a slope goes on."""
 FAR = 1e4
 ROOM = 40
 """Farther from a fragment's box, in pixels, distances are this large only."""
@@ -65,8 +67,8 @@ def extended(image: np.ndarray, known: np.ndarray) -> Field:
 def _extended(image: np.ndarray, known: np.ndarray) -> Field:
     outside = signed_distance(known)
     far = outside > REACH
-    tensor, ready = _tensor(np.where(known[..., None], image, 0), known)
-    state = np.concatenate([np.where(known[..., None], image, 0), tensor], -1).astype(np.float32)
+    tensor, slope, ready = _tensor(np.where(known[..., None], image, 0), known)
+    state = np.concatenate([np.where(known[..., None], image, 0), tensor, slope], -1).astype(np.float32)
     doubt = np.where(known, np.float32(NOISE), np.float32(0))
     filled, good = known.copy(), ready
     for layer in range(1, REACH + 1):
@@ -117,8 +119,8 @@ def _pasted(part: np.ndarray, shape: tuple[int, ...], box: tuple[int, int, int],
     return out
 
 
-def _tensor(image: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The structure tensor (xx, xy, yy) of what is known, smoothed, and where there is one."""
+def _tensor(image: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The structure tensor (xx, xy, yy) of what is known, smoothed, its slopes, all x first, and where there are any."""
     dx, dy = np.zeros_like(image), np.zeros_like(image)
     both_x, both_y = np.zeros(known.shape, bool), np.zeros(known.shape, bool)
     dx[:, 1:-1] = (image[:, 2:] - image[:, :-2]) / 2
@@ -127,9 +129,11 @@ def _tensor(image: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarra
     both_y[1:-1] = known[2:] & known[:-2]
     ready = (both_x & both_y).astype(np.float32)
     products = np.stack([(dx * dx).mean(-1), (dx * dy).mean(-1), (dy * dy).mean(-1)], -1) * ready[..., None]
-    smooth = np.asarray(ops.gaussian_blur(np.concatenate([products, ready[..., None]], -1), 2.0))
-    total = smooth[..., 3:]
-    return smooth[..., :3] / np.maximum(total, 1e-6), (total[..., 0] > 0.02) & known
+    slopes = np.concatenate([dx, dy], -1) * ready[..., None]
+    smooth = np.asarray(ops.gaussian_blur(np.concatenate([products, slopes, ready[..., None]], -1), 2.0))
+    total = smooth[..., -1:]
+    smooth = smooth[..., :-1] / np.maximum(total, 1e-6)
+    return smooth[..., :3], smooth[..., 3:], (total[..., 0] > 0.02) & known
 
 
 def _add_layer(
@@ -154,15 +158,18 @@ def _add_layer(
     near = 1 / np.hypot(di, dj)
     values, has = state[rows, columns], good[rows, columns] * near
     weight = has / np.maximum(has.sum(1, keepdims=True), 1e-9)
-    xx, xy, yy = np.einsum("nk,nkc->cn", weight, values[..., channels:])
+    carried = np.einsum("nk,nkc->cn", weight, values[..., channels:])
+    xx, xy, yy = carried[:3]
+    slope_x, slope_y = carried[3 : 3 + channels], carried[3 + channels :]
     strong, weak, (cx, cy) = _eigen(xx, xy, yy)
     across = cy[:, None] * dj - cx[:, None] * di  # distance from the line through the pixel along (cx, cy)
     sure = ((strong - weak) / (strong + weak + 2e-5))[:, None]
     share = filled[rows, columns] * near * np.exp(-((SHARP * sure * across) ** 2) / 2) + 1e-12 * filled[rows, columns]
     total = share.sum(1, keepdims=True)
     share /= np.maximum(total, 1e-30)
-    state[y, x, :channels] = np.einsum("nk,nkc->nc", share, values[..., :channels])
-    state[y, x, channels:] = np.stack([xx, xy, yy], -1)
+    rise = -(slope_x * (share @ dj) + slope_y * (share @ di))  # to here from where the values are taken
+    state[y, x, :channels] = np.einsum("nk,nkc->nc", share, values[..., :channels]) + SLOPE * rise.T
+    state[y, x, channels:] = carried.T
     doubt[y, x] = (share * doubt[rows, columns]).sum(1) + weak + 0.1 * strong
     good[y, x] = filled[y, x] = total[:, 0] > 0
 

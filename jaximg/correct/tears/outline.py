@@ -16,7 +16,7 @@ POINTS = 2048
 SQUARE = 0.08
 """So far from a turn that is known stretches may be, in radians."""
 JAGGED = 0.8
-"""Straighter stretches, in pixels from a line, are not looked at."""
+"""Straighter stretches, in pixels from a line, are not looked at, and those that fit better fit no better."""
 
 
 def outline(mask: np.ndarray) -> np.ndarray:
@@ -45,6 +45,7 @@ def candidates(
     turn: float = np.pi,
     square: float | None = None,
     lengths: tuple[int, ...] = LENGTHS,
+    jagged: float = JAGGED,
 ) -> list[np.ndarray]:
     """Rigid 2 x 3 matrices that lay a stretch of the outline `b` upon one of `a`, the best first.
 
@@ -55,6 +56,7 @@ def candidates(
       turn: no larger turns, in radians.
       square: only turns by so much and some right angles, about.
       lengths: of the stretches, in pixels.
+      jagged: how far they must be from a line, in pixels.
 
     Returns:
       The matrices.
@@ -63,7 +65,7 @@ def candidates(
     for length in lengths:
         n = int(length / STEP)
         if n <= min(len(a), len(b)) // 2:
-            found += _stretches(a, b[::-1], n, 4 * most, turn, square)
+            found += _stretches(a, b[::-1], n, 4 * most, (turn, square, jagged))
     found.sort(key=lambda f: f[0])
     kept: list[tuple[complex, complex]] = []
     middle = b.mean()
@@ -75,28 +77,29 @@ def candidates(
 
 
 def _stretches(
-    a: np.ndarray, b: np.ndarray, n: int, most: int, turn: float, square: float | None
+    a: np.ndarray, b: np.ndarray, n: int, most: int, options: tuple[float, float | None, float]
 ) -> list[tuple[float, complex, complex]]:
+    turn, square, least = options
     windows_a, mean_a, energy_a, jag_a = windows(a, n)
     windows_b, mean_b, energy_b, jag_b = windows(b, n)
     product = windows_a @ windows_b.conj().T
     size = np.abs(product)
     rms = np.sqrt(np.maximum(energy_a[:, None] + energy_b[None] - 2 * size, 0) / n)
     jagged = np.minimum(jag_a[:, None], jag_b[None])
-    cost = np.log(rms + 0.8) - np.log(jagged + 0.3) - 0.5 * np.log(n)
-    cost = np.where((jagged < JAGGED) | (np.abs(np.angle(product)) > turn), np.inf, cost)
+    cost = np.log(rms + least) - np.log(jagged + 0.3) - 0.5 * np.log(n)
+    cost = np.where((jagged < least) | (np.abs(np.angle(product)) > turn), np.inf, cost)
     if square is not None:
         away = np.angle((product / np.maximum(size, 1e-9)) ** 4 * np.exp(-4j * square))
         cost = np.where(np.abs(away) > 4 * SQUARE, np.inf, cost)
     best = np.argsort(cost, axis=None)[: 40 * most]
     out: list[tuple[float, complex, complex]] = []
-    taken: list[tuple[int, int]] = []
+    taken, around = np.zeros(cost.shape, bool), np.arange(-3, 4)
     for flat in best:
         i, j = divmod(int(flat), len(b))
         if not np.isfinite(cost[i, j]) or len(out) >= most:
             break
-        if all(min(abs(i - p), len(a) - abs(i - p)) > 3 or min(abs(j - q), len(b) - abs(j - q)) > 3 for p, q in taken):
-            taken.append((i, j))
+        if not taken[i, j]:
+            taken[np.ix_((i + around) % len(a), (j + around) % len(b))] = True
             turned = product[i, j] / max(size[i, j], 1e-9)
             out.append((float(cost[i, j]), complex(turned), complex(mean_a[i] - turned * mean_b[j])))
     return out

@@ -9,7 +9,7 @@ from jaximg.correct.tears import fit
 from jaximg.correct.tears.borders import Border
 from jaximg.correct.tears.fit import Side
 from jaximg.correct.tears.motion import inverse, matrix_of, motion_of, moved, sampled
-from jaximg.correct.tears.outline import candidates
+from jaximg.correct.tears.outline import JAGGED, candidates
 from jaximg.correct.tears.together import TOUCHING, after, together
 
 STARTS, SHAPES, PLACES = 60, 12, 4
@@ -17,7 +17,9 @@ STARTS, SHAPES, PLACES = 60, 12, 4
 of the outlines fits best are tried, and so many are kept."""
 LENGTHS = (192, 96, 64)
 """Of those stretches, in pixels."""
-WIDTH, TRIED = 4, 8
+CLEAN = 0.35
+"""Sheets fit that well, and may be torn so straight, in pixels."""
+WIDTH, TRIED = 6, 12
 """So many ways to put some pieces together are followed, of so many that are looked at closely."""
 ALIKE, TELLING = 0.75, 0.3
 """Pieces that have nothing to do with each other differ by so much; so much less than beside a place, and more, tells
@@ -106,7 +108,8 @@ def _places(own: Part, other: Part) -> list[tuple[float, np.ndarray]]:
     """Where a piece may lie beside another, with what speaks for it."""
     centre = other.side.band.centre
     turned = _turn(own) - _turn(other) if own.frame and other.frame else None
-    starts = candidates(own.outline, other.outline, most=STARTS, square=turned, lengths=LENGTHS)
+    jagged = JAGGED if own.side.gap.touching else CLEAN
+    starts = candidates(own.outline, other.outline, most=STARTS, square=turned, lengths=LENGTHS, jagged=jagged)
     starts = sorted(starts, key=lambda m: _outside(own, other, m) > 40)
     fitted = [fit.by_shape(own.side, other.side, motion_of(m, centre)) for m in starts[: 2 * SHAPES]]
     kept = different(sorted(fitted, key=lambda m: -_shape(own, other, matrix_of(m, centre))))
