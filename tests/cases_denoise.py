@@ -110,7 +110,6 @@ CASES = [
         kwargs={"wavelet": "db2", "levels": 2},
         constant=False,
         smallest=16,
-        differentiable=False,  # the median that measures the noise jumps from value to value
         bench_hw=None,
     ),
     OpCase(

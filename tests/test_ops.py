@@ -129,7 +129,7 @@ def test_gradient_equals_finite_differences(case):
         gradient = loss(image)[1]
         for _ in range(3):
             step = jnp.asarray(rng.standard_normal(image.shape))
-            eps = 1e-6
+            eps = 1e-2 if case.linear else 1e-7  # exact at any step where linear: a large one drowns a solver's rest
             slope = (loss(image + eps * step)[0] - loss(image - eps * step)[0]) / (2 * eps)
             np.testing.assert_allclose(jnp.vdot(gradient, step), slope, rtol=2e-4, atol=1e-6)
 
