@@ -13,15 +13,18 @@ from jaximg.typing import Border, Image, Scalar, check_image, check_size
 MAX_SIZE = 15
 MAX_SOFT_SIZE = 7
 
+FUSED = 49
+"""Windows of up to so many pixels sort their columns anew, in registers, rather than share them through memory."""
+
 
 def median_blur(image: Image, size: int | tuple[int, int]) -> jax.Array:
     """Median over a window, OpenCV's `medianBlur`; its border is replicated.
 
         out = the middle one of the window's height * width values, each channel by itself
 
-    Each column of the window is sorted once for all windows that share it; sorted columns are then merged by Batcher's
-    network, of which only the comparisons that can reach the middle are kept. The gradient goes to the first pixel of
-    the value chosen.
+    The window's columns are sorted, in large windows once for all that share them, and merged by Batcher's network, of
+    which only the comparisons that can reach the middle are kept. The gradient goes to the first pixel of the value
+    chosen.
 
     Args:
       image: `(..., H, W, C)` floating point, any range.
@@ -159,13 +162,17 @@ def percentile_filter(
 def _ranked(image: jax.Array, height: int, width: int, rank: int, border: Border) -> jax.Array:
     if (height, width, rank) == (3, 3, 4):
         return windows.over_frame(_median9, image, (1, 1), (1, 1), border)
+    if height * width <= FUSED:
+        return windows.over_frame(
+            lambda see: _merged([_sort([see(i, j) for i in range(height)]) for j in range(width)])[rank],
+            image,
+            windows.reach(height),
+            windows.reach(width),
+            border,
+        )
     columns = windows.apart(partial(_sorted_columns, height=height, width=width, border=border))(image)
     h, w = image.shape[-3:-1]
-    shifted = [[windows.shifted(c, 0, j, h, w) for c in columns] for j in range(width)]
-    while len(shifted) > 1:
-        pairs = zip(shifted[::2], shifted[1::2], strict=False)
-        shifted = [_merge(a, b) for a, b in pairs] + shifted[len(shifted) & ~1 :]
-    return shifted[0][rank]
+    return _merged([[windows.shifted(c, 0, j, h, w) for c in columns] for j in range(width)])[rank]
 
 
 @_ranked.defjvp
@@ -219,6 +226,14 @@ def _median9(see: Callable[[int, int], jax.Array]) -> jax.Array:
 def _sort(values: list[jax.Array]) -> list[jax.Array]:
     half = len(values) // 2
     return values if half == 0 else _merge(_sort(values[:half]), _sort(values[half:]))
+
+
+def _merged(columns: list[list[jax.Array]]) -> list[jax.Array]:
+    """All values of sorted columns, sorted."""
+    while len(columns) > 1:
+        pairs = zip(columns[::2], columns[1::2], strict=False)
+        columns = [_merge(a, b) for a, b in pairs] + columns[len(columns) & ~1 :]
+    return columns[0]
 
 
 def _merge(a: list[jax.Array], b: list[jax.Array]) -> list[jax.Array]:
