@@ -120,7 +120,7 @@ def _pasted(part: np.ndarray, shape: tuple[int, ...], box: tuple[int, int, int],
 
 
 def _tensor(image: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The structure tensor (xx, xy, yy) of what is known, smoothed, its slopes, all x first, and where there are any."""
+    """The structure tensor (xx, xy, yy) of what is known, smoothed, the slopes, x first, and where there are any."""
     dx, dy = np.zeros_like(image), np.zeros_like(image)
     both_x, both_y = np.zeros(known.shape, bool), np.zeros(known.shape, bool)
     dx[:, 1:-1] = (image[:, 2:] - image[:, :-2]) / 2

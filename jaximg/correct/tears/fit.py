@@ -47,7 +47,7 @@ class Gap:
     touching: bool
 
 
-PRINT, SHEETS = Gap(2.8, 1.1, 1.5, True), Gap(0.0, 0.4, 0.8, False)
+PRINT, SHEETS = Gap(2.8, 1.1, 1.5, True), Gap(0.0, 0.5, 1.1, False)
 """Between edges of what is printed, and of sheets with their core."""
 
 

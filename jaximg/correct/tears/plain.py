@@ -6,6 +6,7 @@ hypothesis is true is judged later, by how well the fragments fit together.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -22,6 +23,8 @@ SEEN = 0.002
 """Of a torn sheet's ground at least such a share of the picture is seen inside of it."""
 MIXED = 3
 """So far from either the colours of ground and core may be mixed, in a JPEG."""
+RINGING = 0.7
+"""More pixels than such a share of white regions' rims are nearly white beside them: a JPEG."""
 PALE = 0.1
 """The core is told from a ground that is so far from white."""
 MOST = 24
@@ -53,7 +56,7 @@ def hypotheses(image: np.ndarray) -> Iterator[tuple[np.ndarray, int, np.ndarray 
       >>> len(list(hypotheses(np.ones((32, 32, 3), np.float32))))
       2
     """
-    white = image.min(-1)
+    white = _least(image)
     exact = white >= 1 - EXACT
     ground, share, spread = _ground(image)
     sheets = _sheets(image, ground) if share > 0.25 and white_distance(ground) > PALE else None
@@ -68,17 +71,25 @@ def _printed(
     image: np.ndarray, exact: np.ndarray, ground: np.ndarray, share: float, spread: float
 ) -> Iterator[tuple[np.ndarray, int]]:
     """Where nothing is printed."""
-    white = image.min(-1)
+    white = _least(image)
     if exact.mean() > 0.001:
+        about = white >= 1 - LOOSE
+        if (about & ~exact & grown(exact, 4)).sum() > RINGING * (grown(exact) & ~exact).sum():
+            yield _settled(image, _settled(image, about)), 3
         yield exact, 2
     if share > 0.25:
-        off = np.abs(image - ground).max(-1)
+        off = -_least(-np.abs(image - ground))
         near = max(EXACT, min(4 * spread, LOOSE))
         if white_distance(ground) > EXACT:
             yield (off <= near) | exact, 2
         yield _with_core(image, off, ground, max(near, LOOSE / 2)), 3
     elif exact.mean() > 0.001:
         yield white >= 1 - LOOSE, 3
+
+
+def _least(image: np.ndarray) -> np.ndarray:
+    """The least channel, in a fraction of the time that NumPy takes along short axes."""
+    return reduce(np.minimum, np.moveaxis(image, -1, 0))
 
 
 def white_distance(colour: np.ndarray) -> float:
@@ -110,8 +121,8 @@ def _with_core(image: np.ndarray, off: np.ndarray, ground: np.ndarray, near: flo
     """The ground, its shadows, and what is bright and grey beside it: the torn paper's core."""
     sure = off <= near
     shade = np.clip(image @ ground / max(float(ground @ ground), 1e-6), 0.45, 1.05)[..., None]
-    shaded = np.abs(image - shade * ground).max(-1) <= 1.2 * near
-    core = (image.min(-1) > 0.72) & (np.ptp(image, axis=-1) < 0.16)
+    shaded = -_least(-np.abs(image - shade * ground)) <= 1.2 * near
+    core = (_least(image) > 0.72) & (-_least(-image) - _least(image) < 0.16)
     may = shaded | core
     mask = sure
     for _ in range(CORE):
@@ -130,7 +141,7 @@ def _sheets(image: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarr
     ground = ground * np.quantile(shade[on], 0.9)
     shade, off = _shade(image, ground)
     shaded = (off <= 0.6 * LOOSE) & (shade > 0.45) & (shade < 1.1)
-    mask = np.abs(image - ground).max(-1) <= LOOSE / 2
+    mask = -_least(-np.abs(image - ground)) <= LOOSE / 2
     for _ in range(CORE):
         mask = mask | (shaded & grown(mask))
     if mask[CORE:-CORE, CORE:-CORE].mean() < SEEN:
@@ -138,19 +149,19 @@ def _sheets(image: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarr
     mask = _spread_over(mask, shaded & (off <= LOOSE / 2))
     for _ in range(3):
         mask = _settled(image, mask)
-    pale = ~mask & grown(mask, 3) & (image.min(-1) > 0.66) & (np.ptp(image, axis=-1) < 0.2)
+    pale = ~mask & grown(mask, 3) & (_least(image) > 0.66) & (-_least(-image) - _least(image) < 0.2)
     if pale.mean() < SEEN / 2:
         return None
     bright = image.mean(-1) - np.quantile(image[pale].mean(-1), 0.9)
     colour = np.median(image[pale & (np.abs(bright) < 0.08)], 0)
     tone = (image - colour).mean(-1, keepdims=True)
-    may = (tone[..., 0] > -0.13) & (np.abs(image - colour - tone).max(-1) < 0.06)
+    may = (tone[..., 0] > -0.13) & (-_least(-np.abs(image - colour - tone)) < 0.06)
     core = mask
     for _ in range(CORE):
         core = core | (may & grown(core))
     line = colour - ground
     share = np.clip((image - ground) @ line / max(float(line @ line), 1e-6), 0, 1)[..., None]
-    mixed = np.abs(image - ground - share * line).max(-1) < LOOSE
+    mixed = -_least(-np.abs(image - ground - share * line)) < LOOSE
     for _ in range(MIXED):
         core = core | (mixed & grown(core))
     return mask, core & ~mask
@@ -159,7 +170,7 @@ def _sheets(image: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def _shade(image: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """How bright each pixel would be as the ground in a shadow, and how far from that it is."""
     shade = image @ ground / max(float(ground @ ground), 1e-6)
-    return shade, np.abs(image - shade[..., None] * ground).max(-1)
+    return shade, -_least(-np.abs(image - shade[..., None] * ground))
 
 
 def _along_ridges(image: np.ndarray, mask: np.ndarray, core: np.ndarray) -> np.ndarray:

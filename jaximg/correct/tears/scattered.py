@@ -30,8 +30,12 @@ HULL, OUTSIDE = 2.5, 4.0
 further than that."""
 RIGHT, FRAME = 0.015, 90.0
 """Borders that are the picture's are at right angles, within so many radians, and together so long, in pixels."""
-MISPLACED = 150.0
+SHORT = 0.25
+"""What is shorter than such a part of the longest of them may be a straight stretch of a tear."""
+MISPLACED = 100.0
 """Nothing is held against a place for being outside beyond that."""
+MISFIT = 40.0
+"""Nothing more is held against edges that don't fit."""
 STRIDE = 3
 """Of what pieces show every so many-th pixel is compared."""
 
@@ -74,6 +78,8 @@ def part(side: Side, outline: np.ndarray) -> Part:
         for c in angles
     ]
     best = max(groups, key=lambda g: sum(b.length**2 for b in g), default=[])
+    longest = max((b.length for b in best), default=0.0)
+    best = [b for b in best if b.length > SHORT * longest]
     return Part(side, outline, best if sum(b.length for b in best) > FRAME else [])
 
 
@@ -180,7 +186,7 @@ def likeness(own: Part, other: Part, matrix: np.ndarray) -> float:
     cost = fit.Objective(own.side, other.side, motion, STRIDE)
     here = cost.content(motion)
     gain = float(np.median([cost.content(motion + np.array([0, *d])) for d in BESIDE])) - here
-    return contact * (ALIKE - here + min(gain, TELLING)) - wrong - cost.shape(motion)
+    return contact * (ALIKE - here + min(gain, TELLING)) - wrong - min(cost.shape(motion), MISFIT)
 
 
 def _joint(parts: list[Part], matrices: dict[int, np.ndarray], steps: int) -> list[np.ndarray]:
