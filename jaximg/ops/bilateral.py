@@ -140,7 +140,7 @@ def _check_statics(
 
 @partial(jax.jit, static_argnums=(3, 4))
 def _bilateral(image: jax.Array, color: jax.Array, space: jax.Array, radius: int, border: Border) -> jax.Array:
-    return _own_mean(image.astype(color.dtype), color, space, radius, border)[0].astype(image.dtype)
+    return _own_mean_alone(image.astype(color.dtype), color, space, radius, border).astype(image.dtype)
 
 
 @partial(jax.jit, static_argnums=(4, 5))
@@ -400,6 +400,37 @@ def _own_mean(
     image: jax.Array, color: jax.Array, space: jax.Array, radius: int, border: Border
 ) -> tuple[jax.Array, jax.Array]:
     return _weighted(image, image, color, space, radius, border)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(3, 4))
+def _own_mean_alone(image: jax.Array, color: jax.Array, space: jax.Array, radius: int, border: Border) -> jax.Array:
+    """One result, where no derivative asks for the sum of the weights: one loop, and nothing kept."""
+    if radius > UNROLLED_RADIUS:
+        return _weighted(image, image, color, space, radius, border)[0]
+    height, width, _ = image.shape[-3:]
+    padded = windows.materialise(windows.pad(image, (radius, radius), (radius, radius), border))
+
+    def at(row: int, column: int) -> Planes:
+        return _planes(windows.shifted(padded, radius + row, radius + column, height, width), lambda v: v)
+
+    def add(a: Planes, b: Planes) -> Planes:
+        return [p + q for p, q in zip(a, b, strict=True)]
+
+    here, rows = at(0, 0), []
+    for row in range(-radius, radius + 1):
+        far, parts = int((radius * radius - row * row) ** 0.5), []
+        for column in range(-far, far + 1):
+            there = at(row, column)
+            near = _near(_differences(here, there), color, space * (row * row + column * column))
+            parts.append([*(near * v for v in there), near])
+        rows.append(reduce(add, parts))
+    *totals, weight = reduce(add, rows)
+    return jnp.concatenate([t / weight for t in totals], -1)
+
+
+@_own_mean_alone.defjvp
+def _own_mean_alone_jvp(radius: int, border: Border, primals: tuple, tangents: tuple) -> tuple[Any, Any]:
+    return jax.jvp(lambda *values: _own_mean(*values, radius, border)[0], primals, tangents)
 
 
 @partial(_own_mean.defjvp, symbolic_zeros=True)

@@ -86,7 +86,7 @@ def _weighted(x: jax.Array, scale: jax.Array, sigma: jax.Array, q: int, r: int) 
     @jax.checkpoint
     def one(t: jax.Array) -> tuple[jax.Array, jax.Array]:
         """What the shifts t and -t give; weights are needed at p and at p - t, so on `r` more pixels around."""
-        w = jnp.abs(_weights(planes, t, scale, sigma, q, r))
+        w = _near(planes, t, scale, sigma, q, r)
         ahead, behind = window_at(w, r, r, height, width), window_at(w, r - t[0], r - t[1], height, width)
         top, left = r + q, 2 * r + q
         x_ahead = window_at(planes, top + t[0], left + t[1], height, width)
@@ -100,6 +100,16 @@ def _weighted(x: jax.Array, scale: jax.Array, sigma: jax.Array, q: int, r: int) 
     centre = _planes(x)
     (total, weight), _ = lax.scan(body, (centre, jnp.ones_like(centre[:, 0])), _half(r))
     return _pictures(total / weight[:, None], x.shape), _pictures(weight[:, None], (*x.shape[:-1], 1))
+
+
+def _near(planes: jax.Array, t: jax.Array, scale: jax.Array, sigma: jax.Array, q: int, r: int) -> jax.Array:
+    """The weights of all pairs u, u + t with a pixel in the picture: `(N, H + r, W + 2 r)` from (-r, -r) on."""
+    channels, height, width = planes.shape[1:]
+    side, size = 2 * q + 1, (height - r, width - 2 * r)
+    gaps = jnp.square(window_at(planes, 0, r, *size) - window_at(planes, t[0], r + t[1], *size))
+    square = reduce(operator.add, [gaps[:, c, :, :, None] for c in range(channels)])
+    d = windows.sliding_sum(square, side, side)[..., 0] / (channels * side**2) - 2 * jnp.square(sigma)
+    return jnp.exp(-jnp.maximum(d, 0) * scale)
 
 
 def _padded(x: jax.Array, q: int, r: int) -> jax.Array:

@@ -201,6 +201,7 @@ class Restoration(Config):
       model: a name of `jaximg.models.MODELS`.
       options: what the model is built with.
       recipe: what is done to the pictures, a name of `jaximg.train.damage.RECIPES`.
+      loss: "charbonnier", "absolute" or "squared"; the last one for maps, whose rare ones the others don't see.
       optimizer: how it is trained.
       ema: decay of the average of the weights that is evaluated and kept; 0 for the weights themselves.
     """
@@ -211,6 +212,7 @@ class Restoration(Config):
     model: str = "restorer"
     options: Mapping[str, Any] = field(default_factory=dict)
     recipe: str = "denoise"
+    loss: Literal["charbonnier", "absolute", "squared"] = "charbonnier"
     optimizer: Optimizer = Optimizer(
         learning_rate=1.5e-3, schedule="cosine", warmup=300, final=0.01, beta2=0.99, clip=0.5
     )

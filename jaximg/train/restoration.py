@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jaximg.train import losses
 from jaximg.train.config import Restoration
 from jaximg.train.damage import RECIPES, Recipe
 from jaximg.train.data import DataError, Dataset
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 SHARES = 8
 """A batch that a recipe takes is a multiple of this."""
 SHOWN = 8
+LOSSES = {"charbonnier": losses.charbonnier, "absolute": losses.absolute, "squared": losses.squared}
 
 
 def datasets(settings: Restoration) -> tuple[Dataset, Dataset]:
@@ -73,6 +75,7 @@ def task(
             model,
             tx,
             damage=recipe,
+            loss=LOSSES[settings.loss],
             each=False,
             axis_name=axis_name,
             ema=settings.ema or None,
