@@ -1,6 +1,7 @@
-"""What filling large holes is worth: `python -m bench.fill --data DIR [--quick] [--sheet PATH] [--only NAME]`.
+"""What filling large holes is worth: `python -m bench.fill [--data DIR] [--quick] [--sheet PATH] [--only NAME]`.
 
-On Kodak24 (DIR/bench/kodak24, or `--set NAME=FOLDER`), which nothing was tuned on, cut to 512x512:
+On Kodak24 (DIR/bench/kodak24, or `--set NAME=FOLDER`), which nothing was tuned on, cut to 512x512; without either on
+four pictures that scikit-image brings along:
 
 by example   a hole of 64x64. A fill should look like its surroundings: the mean gradient in the hole over that of a
              ring of 24 pixels around, in octaves (0 is right, the truth's own is told too), and how far apart the
@@ -183,12 +184,10 @@ def main() -> int:
     sets = dict(entry.split("=", 1) for entry in options.set)
     if options.data is not None:
         sets["kodak24"] = str(options.data / "bench" / "kodak24")
-    if not sets:
-        raise SystemExit("pass --data DIR with bench/kodak24 in it, or --set NAME=FOLDER")
     rows, cells = [], []
-    for name, folder in sets.items():
-        paths = io.find_images([Path(folder)])[:: 6 if options.quick else 1]
-        pictures = [io.read(path).pixels for path in paths]
+    for name in sets or ("scikit-image",):
+        paths = io.find_images([Path(sets[name])])[:: 6 if options.quick else 1] if sets else ()
+        pictures = [io.read(path).pixels for path in paths] or _bundled()
         cuts = [_middle(x) for x in pictures if min(x.shape[:2]) >= SIZE]
         if options.only != "reference":
             rows += by_example(name, cuts, cells)
@@ -198,6 +197,13 @@ def main() -> int:
     if options.sheet is not None and cells:
         io.write(options.sheet, io.Picture(pixels=report.grid(cells, columns=5)), overwrite=True)
     return emit(rows, options.json)
+
+
+def _bundled() -> list[np.ndarray]:
+    from skimage import data
+
+    pictures = data.astronaut(), data.brick(), data.grass(), data.gravel()
+    return [np.broadcast_to(np.atleast_3d(x), (*x.shape[:2], 3)).astype(np.float32) / 255 for x in pictures]
 
 
 def _middle(image: np.ndarray) -> np.ndarray:
