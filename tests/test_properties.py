@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterator
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -61,7 +62,15 @@ def test_a_dozen_awkward_pictures(case):
         holds(case, hw, i, CONSTANTS[i % 3] if case.constant else None)
 
 
+@pytest.fixture
+def few_programs():
+    """Two hundred pictures are as many programs: forgotten after each operator, or a process has mapped too many."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_programs")
 @rows
 @settings(max_examples=200, **calm)
 @given(hw=st.one_of(small, any_size), seed=st.integers(0, 99), constant=content)
