@@ -12,25 +12,18 @@ so it costs about as much as the filter itself, and nothing but pictures is kept
 """
 
 import operator
-from collections.abc import Callable
 from functools import partial, reduce
-from typing import Any, TypeAlias
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
 from jaximg.ops import windows
 from jaximg.ops.adjoint import linear_pair
+from jaximg.ops.disc import UNROLLED_RADIUS, Planes, Tap, over_disc, planes
 from jaximg.ops.primitives import zero_pad
 from jaximg.typing import Border, Image, Scalar, check_image, is_traced
-
-UNROLLED_RADIUS = 6
-"""Up to here the disc becomes straight-line code; larger ones loop over their rows."""
-WORK = 200
-"""Pixels of the disc times planes that one loop looks at; in much longer ones LLVM leaves the vector unit idle."""
 
 
 def bilateral_filter(
@@ -154,12 +147,6 @@ def _joint_bilateral(
 
 # --- the sums --------------------------------------------------------------------------------------------------------
 
-Planes: TypeAlias = list[jax.Array]
-"""Pictures of one channel each."""
-
-Tap: TypeAlias = Callable[[list[Planes], list[Planes], jax.Array, jax.Array], Planes]
-"""`tap(here, there, color, nearness)`: what a pixel gets from another; both see the same pictures' planes."""
-
 
 def _weighted(
     image: jax.Array,
@@ -176,10 +163,10 @@ def _weighted(
         near = _near(_differences(here[0], there[0]), color, nearness)
         return [*(near * v for v in there[1]), near]
 
-    guides = _planes(guide, lambda v: windows.pad(v, (radius, radius), (radius, radius), border))
-    values = _planes(image, lambda v: windows.pad(v, (radius, radius), (radius, radius), border))
+    guides = planes(guide, lambda v: windows.pad(v, (radius, radius), (radius, radius), border))
+    values = planes(image, lambda v: windows.pad(v, (radius, radius), (radius, radius), border))
     padded = [guides, guides if image is guide else values]
-    *totals, weight = _over_disc(tap, padded, image.shape[-1] + 1, color, space, radius, unrolled)
+    *totals, weight = over_disc(tap, padded, image.shape[-1] + 1, color, space, radius, unrolled)
     return jnp.concatenate([t / weight for t in totals], -1) if totals else image, weight
 
 
@@ -190,82 +177,6 @@ def _differences(here: Planes, there: Planes) -> Planes:
 def _near(differences: Planes, color: jax.Array, nearness: jax.Array) -> jax.Array:
     distance = reduce(operator.add, [jnp.abs(d) for d in differences])
     return jnp.exp(color * distance * distance + nearness)
-
-
-def _over_disc(
-    tap: Tap,
-    padded: list[Planes],
-    count: int,
-    color: jax.Array,
-    space: jax.Array,
-    radius: int,
-    unrolled: int = UNROLLED_RADIUS,
-) -> Planes:
-    """Sums `tap` over the disc, from pictures with `radius` more pixels on every side: `count` planes."""
-    side = np.arange(-radius, radius + 1)
-    square = side[:, None] ** 2 + side[None, :] ** 2
-    inside, power = square <= radius * radius, space * jnp.asarray(square, space.dtype)
-    add = partial(_add, tap, padded, count, color, radius)
-    if radius <= unrolled:
-        places = [(int(i), int(j)) for i, j in np.argwhere(inside)]
-        return add(padded, places, [power[place] for place in places])
-    power = jnp.where(inside, power, -jnp.inf)
-    height = padded[0][0].shape[-3] - 2 * radius
-
-    @jax.checkpoint
-    def row(i: jax.Array) -> Planes:
-        seen = [[lax.dynamic_slice_in_dim(p, i, height, axis=p.ndim - 3) for p in v] for v in padded]
-        return add(seen, [(0, j) for j in range(2 * radius + 1)], list(power[i]))
-
-    def body(sums: Planes, i: jax.Array) -> tuple[Planes, None]:
-        return [s + more for s, more in zip(sums, row(i), strict=True)], None
-
-    start = [jnp.zeros(v.shape, v.dtype) for v in jax.eval_shape(row, jnp.int32(0))]
-    return lax.scan(body, start, jnp.arange(2 * radius + 1, dtype=jnp.int32))[0]
-
-
-def _add(
-    tap: Tap,
-    padded: list[Planes],
-    count: int,
-    color: jax.Array,
-    radius: int,
-    seen: list[Planes],
-    places: list[tuple[int, int]],
-    powers: list[jax.Array],
-) -> Planes:
-    """Sums `tap` over some places of the disc, as many at a time as make a loop of a size that the compiler masters.
-
-    On a CPU XLA makes one loop of a sum of dozens of weights as long as it has one result; for a second one it would
-    keep them all. So two results travel as one complex number, and each such pair computes the weights for itself.
-    """
-    height, width = (size - 2 * radius for size in padded[0][0].shape[-3:-1])
-
-    def some(kept: range, places: list, color: jax.Array, powers: list, padded: list, seen: list) -> jax.Array:
-        def at(planes: list[Planes], i: int, j: int) -> list[Planes]:
-            return [[windows.shifted(p, i, j, height, width) for p in v] for v in planes]
-
-        here, terms = at(padded, radius, radius), []
-        for place, power in zip(places, powers, strict=True):
-            values = tap(here, at(seen, *place), color, power)
-            terms.append([values[k] for k in kept])
-        sums = [reduce(operator.add, parts) for parts in zip(*terms, strict=True)]
-        return lax.complex(*sums) if len(sums) == 2 else sums[0]
-
-    at_once, out = max(1, WORK // sum(len(v) for v in padded)), []
-    for kept in (range(k, min(k + 2, count)) for k in range(0, count, 2)):
-        parts = []
-        for k in range(0, len(places), at_once):
-            few = slice(k, k + at_once)
-            parts.append(windows.apart(partial(some, kept, places[few]))(color, powers[few], padded, seen))
-        faces = [lambda v: v.real, lambda v: v.imag] if len(kept) == 2 else [lambda v: v]
-        out += [reduce(operator.add, [face(v) for v in parts]) for face in faces]
-    return out
-
-
-def _planes(image: jax.Array, padded: Callable[[jax.Array], jax.Array]) -> Planes:
-    """The channels apart: a channel axis of three at the end is no good to a vector unit."""
-    return [padded(image[..., c : c + 1]) for c in range(image.shape[-1])]
 
 
 # --- their derivative ------------------------------------------------------------------------------------------------
@@ -291,9 +202,9 @@ def _adjoint(
     def border_of(v: jax.Array) -> jax.Array:
         return windows.pad(v, around, around, border)
 
-    padded = [_planes(v, lambda v: zero_pad(border_of(v), sides, sides)) for v in pictures]
-    padded += [_planes(v, lambda v: zero_pad(v, wider, wider)) for v in cotangents]
-    sums = jnp.concatenate(_over_disc(tap, padded, channels, color, space, radius), -1)
+    padded = [planes(v, lambda v: zero_pad(border_of(v), sides, sides)) for v in pictures]
+    padded += [planes(v, lambda v: zero_pad(v, wider, wider)) for v in cotangents]
+    sums = jnp.concatenate(over_disc(tap, padded, channels, color, space, radius), -1)
     like = jax.ShapeDtypeStruct((*cotangents[0].shape[:-1], channels), sums.dtype)
     return jax.linear_transpose(border_of, like)(sums)[0]
 
@@ -411,7 +322,7 @@ def _own_mean_alone(image: jax.Array, color: jax.Array, space: jax.Array, radius
     padded = windows.materialise(windows.pad(image, (radius, radius), (radius, radius), border))
 
     def at(row: int, column: int) -> Planes:
-        return _planes(windows.shifted(padded, radius + row, radius + column, height, width), lambda v: v)
+        return planes(windows.shifted(padded, radius + row, radius + column, height, width), lambda v: v)
 
     def add(a: Planes, b: Planes) -> Planes:
         return [p + q for p, q in zip(a, b, strict=True)]

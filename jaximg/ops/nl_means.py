@@ -104,12 +104,17 @@ def _weighted(x: jax.Array, scale: jax.Array, sigma: jax.Array, q: int, r: int) 
 
 def _near(planes: jax.Array, t: jax.Array, scale: jax.Array, sigma: jax.Array, q: int, r: int) -> jax.Array:
     """The weights of all pairs u, u + t with a pixel in the picture: `(N, H + r, W + 2 r)` from (-r, -r) on."""
-    channels, height, width = planes.shape[1:]
-    side, size = 2 * q + 1, (height - r, width - 2 * r)
-    gaps = jnp.square(window_at(planes, 0, r, *size) - window_at(planes, t[0], r + t[1], *size))
-    square = reduce(operator.add, [gaps[:, c, :, :, None] for c in range(channels)])
-    d = windows.sliding_sum(square, side, side)[..., 0] / (channels * side**2) - 2 * jnp.square(sigma)
+    channels, side = planes.shape[1], 2 * q + 1
+    d = windows.sliding_sum(_squares(planes, t, r), side, side)[..., 0] / (channels * side**2) - 2 * jnp.square(sigma)
     return jnp.exp(-jnp.maximum(d, 0) * scale)
+
+
+def _squares(planes: jax.Array, t: jax.Array, r: int) -> jax.Array:
+    """Squared differences of the pixels u and u + t, summed over the channels, with a last axis of one."""
+    channels, height, width = planes.shape[1:]
+    size = height - r, width - 2 * r
+    gaps = jnp.square(window_at(planes, 0, r, *size) - window_at(planes, t[0], r + t[1], *size))
+    return reduce(operator.add, [gaps[:, c, :, :, None] for c in range(channels)])
 
 
 def _padded(x: jax.Array, q: int, r: int) -> jax.Array:
@@ -136,14 +141,10 @@ def _weights(planes: jax.Array, t: jax.Array, scale: jax.Array, sigma: jax.Array
 
     `(N, H + r, W + 2 r)`, from u = (-r, -r) on; more if the planes are wider.
     """
-    channels, height, width = planes.shape[1:]
-    side = 2 * q + 1
+    channels, side = planes.shape[1], 2 * q + 1
 
     def down(planes: jax.Array, t: jax.Array) -> jax.Array:
-        size = height - r, width - 2 * r
-        gaps = jnp.square(window_at(planes, 0, r, *size) - window_at(planes, t[0], r + t[1], *size))
-        square = reduce(operator.add, [gaps[:, c, :, :, None] for c in range(channels)])
-        return windows.sliding_sum(square, side, 1)
+        return windows.sliding_sum(_squares(planes, t, r), side, 1)
 
     def along(rows: jax.Array, scale: jax.Array, sigma: jax.Array) -> jax.Array:
         d = windows.sliding_sum(rows, 1, side)[..., 0] / (channels * side**2) - 2 * jnp.square(sigma)
