@@ -1,4 +1,4 @@
-"""A small U-Net that tells where a picture is scratched, of one channel: what `jaximg correct` ships.
+"""A small U-Net that tells where a picture is scratched, of one channel. `jaximg correct` does not use it yet.
 
     jaximg train scratches --data DIR                 # a folder of photographs, the larger the better
 

@@ -8,7 +8,8 @@ from skimage import data
 from jaximg import io, ops, quality
 from jaximg.cli import main
 from jaximg.correct import upscale
-from jaximg.correct.upscale import LUMA, bicubic
+from jaximg.correct.jpeg import luminance
+from jaximg.correct.upscale import bicubic
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def test_the_kernel_is_that_of_resize(small):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_shrunk_photograph_comes_back_nearer_than_by_the_kernel(photograph, small, channels):
-    truth, less = (x if channels == 3 else x @ LUMA[:, None] for x in (photograph, small))
+    truth, less = (x if channels == 3 else luminance(x)[..., None] for x in (photograph, small))
     gain = quality.psnr(upscale(less), truth) - quality.psnr(bicubic(less), truth)
     assert gain > 1.0
 

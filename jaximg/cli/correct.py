@@ -114,10 +114,8 @@ def _worker(options: Options) -> Callable[[paths.Job], str]:
         if pixels.shape[:2] != before.pixels.shape[:2]:  # put together of pieces
             after = after.replace(alpha=None)
         if options.upscale:
-            after, steps = (
-                _upscaled(after, options.strength),
-                (*steps, correct.Step("upscale", "twice the pixels a side")),
-            )
+            after = _upscaled(after, options.strength)
+            steps = (*steps, correct.Step("upscale", "twice the pixels a side"))
         job.target.parent.mkdir(parents=True, exist_ok=True)
         io.write(job.target, after, overwrite=options.overwrite)
         if options.compare:

@@ -4,9 +4,9 @@ import numpy as np
 
 from jaximg.correct import network
 from jaximg.correct.diagnose import check_pixels
+from jaximg.correct.jpeg import luminance
 from jaximg.typing import Image
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 TAPS = np.array([-0.0234375, 0.2265625, 0.8671875, -0.0703125], np.float32)
 """Keys' cubic kernel, a = -1/2, at -1.75, -0.75, 0.25 and 1.25 pixels; mirrored for every second pixel."""
 
@@ -45,7 +45,7 @@ def upscale(image: Image, *, strength: float = 1.0) -> np.ndarray:
     out = bicubic(pixels)
     if strength == 0:
         return out
-    luma = out @ LUMA[:, None] if out.shape[-1] == 3 else out
+    luma = luminance(out)[..., None]
     return out + np.float32(strength) * (network.restore("upscale", luma) - luma)
 
 
