@@ -1,4 +1,4 @@
-"""A small U-Net that tells where a picture is scratched, of one channel. `jaximg correct` does not use it yet.
+"""A small U-Net that maps where a picture is scratched, of one channel: what `jaximg correct` ships.
 
     jaximg train scratches --data DIR                 # a folder of photographs, the larger the better
 
