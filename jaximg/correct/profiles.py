@@ -33,6 +33,7 @@ class Line:
       spread: of its tone.
       variety: of its background along the line.
       flat: the share of the background that is exactly flat.
+      bent: how far it is from straight, to its length.
       mapped: what the network's map says on it, the median, the lower fifth, and the share above a half.
     """
 
@@ -50,6 +51,7 @@ class Line:
     spread: float
     variety: float
     flat: float
+    bent: float
     mapped: tuple[float, float, float]
 
     @property
@@ -64,9 +66,10 @@ class Line:
             self.width,
             max(self.contrast, 0.01),
             self.spread + 0.01,
+            self.bent + 0.005,
         ]
-        length, residual, sides, halo, slant, width, contrast, spread = np.log(logs)
-        seen = [length, residual, sides, halo, slant, width, self.colour, contrast, spread]
+        length, residual, sides, halo, slant, width, contrast, spread, bent = np.log(logs)
+        seen = [length, residual, sides, halo, slant, width, self.colour, contrast, spread, bent]
         return np.array([*seen, *self.mapped])
 
 
@@ -113,8 +116,16 @@ def measure(image: np.ndarray, probable: np.ndarray, sign: int, points: np.ndarr
         spread=_deviation(tone - np.median(tone)),
         variety=_variety(behind),
         flat=float((beside < 1e-6).mean()),
+        bent=_bent(points),
         mapped=_mapped(probable, points),
     )
+
+
+def _bent(points: np.ndarray) -> float:
+    """How far a line is from straight, to its length."""
+    chord = points[-1] - points[0]
+    aside = (points - points[0]) @ np.array([-chord[1], chord[0]]) / max(np.hypot(*chord), 1.0)
+    return float(np.ptp(aside) / np.hypot(*np.diff(points, axis=0).T).sum())
 
 
 def _mapped(probable: np.ndarray, points: np.ndarray) -> tuple[float, float, float]:

@@ -32,20 +32,26 @@ PLAIN = 0.006
 FLAT = 0.3
 """Nor is any where more of the background than this share is flat: graphics, screenshots, lettering. Nor one that runs
 along a row or a column."""
+HINT, BENT, COINCIDENCES = 0.7, 0.02, 2
+"""More lines than that many which are this probably scratches, and not straight as what is built, count too;"""
 SEEN = 0.8
-"""What the network's map must say on a line before a plain or a flat background for it to count there, for half;"""
-LIVELY = 0.3
-"""and that only in a photograph: so much of its area, lines apart, must show something."""
+"""before a plain background, if the network's map says so much on them;"""
+DEAD, LIVELY = 0.05, 0.12
+"""in photographs: away from lines, so much of their area shows something, the first for any line, the second for these.
+"""
 CHANGE, BLOCK = 0.01, 8
 """Something shows where means over squares of so many pixels differ by this from their neighbours."""
+
+TURNS = 2
+"""So often a scratched picture is looked at: with the scratches found taken away, those that ran beside them show."""
 
 FRAME = 8
 """A line so near to the border all along belongs to a frame."""
 END = 10
 """So many points of a line are looked for at a time beyond its end."""
 
-_WEIGHTS = np.array([-15.46, 1.38, -2.13, 1.47, -1.30, -0.84, -2.62, -4.61, 0.75, 1.09, 4.31, 0.11, -0.29])
-"""Of a constant and `Line.features`: a logistic regression over the lines of 73 pictures, clean and scratched."""
+_WEIGHTS = np.array([-11.76, 1.34, -2.11, 1.26, -1.12, -0.72, -3.15, -4.67, 0.75, 0.64, 1.02, 3.80, 0.32, -0.39])
+"""Of a constant and `Line.features`: a logistic regression over the lines of 73 photographs, clean and scratched."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +89,17 @@ def find_scratches(image: np.ndarray) -> Scratches:
     if height * width > LARGEST:
         half = find_scratches(halve(image))
         return Scratches(half.mask.repeat(2, 0).repeat(2, 1)[:height, :width], half.confidence)
-    probable = scratch_map(image)
-    lines = _lines(image, probable)
-    confidence = _confidence(image, lines)
-    paths = _paths(image, probable, lines) if confidence >= 0.5 else []
-    mask = touched(image, paths) if paths else np.zeros((height, width), bool)
+    rest, mask, confidence = image, np.zeros((height, width), bool), 0.0
+    for turn in range(TURNS):
+        probable = scratch_map(rest)
+        lines = _lines(rest, probable)
+        confidence = confidence if turn else _confidence(rest, lines)
+        paths = _paths(rest, probable, lines) if confidence >= 0.5 else []
+        if not paths:
+            break
+        found, behind = touched(rest, paths)
+        mask |= found
+        rest = np.where(found[..., None], behind, rest)
     return Scratches(mask[..., None], confidence if mask.any() else 0.0)
 
 
@@ -135,13 +147,27 @@ def probability(line: Line) -> float:
 
 def _confidence(image: np.ndarray, lines: list[Line]) -> float:
     """How sure it is that the picture is scratched: 1 where sure scratches have twice `ENOUGH` pixels."""
-    sure = [line for line in lines if _fair(line) and probability(line) > SURE]
-    proved = [line.variety > PLAIN and line.flat < FLAT for line in sure]
-    total = sum(line.length for line, proof in zip(sure, proved, strict=True) if proof)
-    seen = sum(line.length for line, proof in zip(sure, proved, strict=True) if not proof and line.mapped[0] > SEEN)
-    if seen and total < 2 * ENOUGH and _lively(luminance(image), lines) > LIVELY:
-        total += seen / 2
+    fair = [line for line in lines if _fair(line) and probability(line) > HINT]
+    if not fair:
+        return 0.0
+    sure = [line for line in fair if _varied(line) and probability(line) > SURE]
+    hints = sorted(line.length for line in fair if _hint(line))
+    lively = _lively(luminance(image), lines)
+    total = sum(line.length for line in sure) if lively > DEAD else 0
+    if lively > LIVELY:
+        total += sum(hints[:-COINCIDENCES])
     return min(1.0, total / (2 * ENOUGH))
+
+
+def _hint(line: Line) -> bool:
+    """Whether a line that is not sure counts where there are more of them."""
+    certain = _varied(line) and probability(line) > SURE
+    seen = line.variety > PLAIN or line.mapped[0] > SEEN
+    return not certain and seen and line.flat < FLAT and line.bent > BENT
+
+
+def _varied(line: Line) -> bool:
+    return line.variety > PLAIN and line.flat < FLAT
 
 
 def _fair(line: Line) -> bool:
@@ -150,7 +176,7 @@ def _fair(line: Line) -> bool:
 
 
 def _lively(luma: np.ndarray, lines: list[Line]) -> float:
-    """The share of the picture's area that shows something, away from all lines."""
+    """Away from all lines, the share of the area that shows something."""
     near = np.zeros(luma.shape, bool)
     for line in lines:
         mark(near, _denser(line.points), 6.0)
@@ -159,7 +185,7 @@ def _lively(luma: np.ndarray, lines: list[Line]) -> float:
     tone, busy = (x[cut].reshape(height, BLOCK, width, BLOCK).mean((1, 3)) for x in (luma, near))
     change = np.maximum(np.abs(np.diff(tone, axis=0)[:, :-1]), np.abs(np.diff(tone, axis=1)[:-1]))
     free = np.maximum(np.maximum(busy[:-1, :-1], busy[1:, :-1]), busy[:-1, 1:]) <= 0.1
-    return float((free & (change > CHANGE)).mean())
+    return float((free & (change > CHANGE)).sum() / max(free.sum(), 1))
 
 
 def _paths(
