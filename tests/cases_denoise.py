@@ -18,14 +18,14 @@ def _kept(c: np.ndarray, sigma: float) -> np.ndarray:
     return strong if strong.mean() > 0.02 else np.abs(c) > 3.5 * sigma
 
 
-def _shrink(x: np.ndarray, guide: np.ndarray | None, sigma: float, blocks: tuple[int, ...]) -> np.ndarray:
+def _shrink(x: np.ndarray, guide: np.ndarray | None, sigma: float, blocks: dict[int, int]) -> np.ndarray:
     """One pass of the sliding DCT on one channel, block by block."""
     num, den = np.zeros_like(x), np.zeros_like(x)
-    for n in blocks:
+    for n, overlap in blocks.items():
         reach = [(n - 1, 2 * n), (n - 1, 2 * n)]
         padded, guided = (np.pad(p, reach, "symmetric") for p in (x, x if guide is None else guide))
-        for y in range(0, x.shape[0] + n - 1, n // 4):
-            for z in range(0, x.shape[1] + n - 1, n // 4):
+        for y in range(0, x.shape[0] + n - 1, n // overlap):
+            for z in range(0, x.shape[1] + n - 1, n // overlap):
                 c = dctn(padded[y : y + n, z : z + n], norm="ortho")
                 g = dctn(guided[y : y + n, z : z + n], norm="ortho")
                 k = _kept(g, sigma).astype(x.dtype) if guide is None else g**2 / (g**2 + sigma**2)
@@ -39,10 +39,13 @@ def _shrink(x: np.ndarray, guide: np.ndarray | None, sigma: float, blocks: tuple
     return num / den
 
 
-def dct_denoise(image: np.ndarray, sigma: float, blocks: tuple[int, ...] = (4, 8)) -> np.ndarray:
+def dct_denoise(
+    image: np.ndarray, sigma: float, blocks: tuple[int, ...] = (4, 8), overlap: tuple[int, ...] = (4, 2)
+) -> np.ndarray:
     x = dctn(image.astype(np.float64), axes=-1, norm="ortho")
-    first = [_shrink(x[..., c], None, sigma, blocks) for c in range(x.shape[-1])]
-    second = [_shrink(x[..., c], first[c], sigma, blocks) for c in range(x.shape[-1])]
+    sizes = dict(zip(blocks, overlap, strict=True))
+    first = [_shrink(x[..., c], None, sigma, sizes) for c in range(x.shape[-1])]
+    second = [_shrink(x[..., c], first[c], sigma, sizes) for c in range(x.shape[-1])]
     return idctn(np.stack(second, -1), axes=-1, norm="ortho")
 
 
@@ -69,7 +72,7 @@ CASES = [
         dct_denoise,
         "SciPy",
         args=_value(0.1),
-        kwargs={"blocks": (4, 8)},
+        kwargs={"blocks": (4, 8), "overlap": (4, 2)},
         loose=2e-5,
         bench_hw=None,
         why="a hard threshold: the row's picture has no coefficient on it",

@@ -14,7 +14,7 @@ from jaximg.train.data.crops import Crops, crops
 @pytest.fixture(scope="module")
 def batch():
     clean = jnp.full((16, 32, 32, 3), 0.5)
-    (damaged, sigma, blocks), target = jax.jit(damage.denoise)(jax.random.key(3), clean)
+    (_, damaged, sigma, blocks), target = jax.jit(damage.denoise)(jax.random.key(3), clean)
     return damaged, sigma[:, 0, 0, 0], blocks[:, 0, 0, 0], target
 
 

@@ -51,10 +51,12 @@ def test_one_sigma_for_each_opponent_channel():
 
 def test_dct_denoise_says_what_is_wrong():
     x = jnp.zeros((8, 8, 3))
-    with pytest.raises(ValueError, match="multiples of 4"):
+    with pytest.raises(ValueError, match="multiples of their overlap"):
         ops.dct_denoise(x, 0.1, blocks=(6,))
-    with pytest.raises(ValueError, match="multiples of 4"):
+    with pytest.raises(ValueError, match="multiples of their overlap"):
         ops.dct_denoise(x, 0.1, blocks=())
+    with pytest.raises(ValueError, match="multiples of their overlap"):
+        ops.dct_denoise(x, 0.1, blocks=(8,), overlap=(2, 2))
     with pytest.raises(ValueError, match="negative"):
         ops.dct_denoise(x, -0.1)
     with pytest.raises(ValueError, match="scalar or"):

@@ -1,9 +1,10 @@
 """The repairs without a network: noise and JPEG's blocks by shrinking the coefficients of overlapping blocks.
 
-They serve where no network is at home: grey pictures, and noise that the channels share.
+The networks begin with them, and they serve alone where no network is at home: the blocks of grey JPEGs, and noise that
+the channels share.
 """
 
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
@@ -12,18 +13,30 @@ import numpy as np
 from jaximg import ops
 from jaximg.correct.fill import enlarge, halve
 from jaximg.correct.tiles import tiled
-from jaximg.ops.dct import dct_matrix, jpeg_tables
+from jaximg.models.estimate import REACH, deblocked, denoised
 
-TO_YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
-REACH = 32
-"""Two passes of blocks of 16 pixels: what lies further away doesn't move a pixel."""
 COARSEST = 48
 """Shorter pictures are not looked at on a coarser scale."""
-TRUST = 0.3
-"""A deblocked coefficient may leave the multiple that JPEG stored by so many steps; half a step is possible."""
 
 
 # --- noise -----------------------------------------------------------------------------------------------------------
+
+
+def estimate(image: np.ndarray, sigma: float) -> np.ndarray:
+    """What a network begins with, `models.estimate.denoised` of a picture of any size.
+
+    Args:
+      image: `(H, W, C)` float32.
+      sigma: the noise's standard deviation.
+
+    Returns:
+      `(H, W, C)` float32.
+    """
+    level = jnp.float32(sigma)
+    return tiled(lambda cut: _denoised(cut, level), image, rim=REACH)
+
+
+_denoised = jax.jit(denoised)
 
 
 def denoise(image: np.ndarray, planes: np.ndarray) -> np.ndarray:
@@ -79,7 +92,7 @@ def _shifted_means() -> tuple[np.ndarray, np.ndarray]:
 
 
 def deblock(image: np.ndarray, quality: int) -> np.ndarray:
-    """Removes JPEG's blocks and ringing: its rounding is taken for noise, and the result held near what was stored.
+    """Removes JPEG's blocks and ringing, as `models.estimate.deblocked` does.
 
     Args:
       image: `(H, W, C)` float32 whose first block begins at its corner.
@@ -88,41 +101,12 @@ def deblock(image: np.ndarray, quality: int) -> np.ndarray:
     Returns:
       `(H, W, C)` float32.
     """
-    luma, chroma = jpeg_tables(quality)
-    sigma = np.array([_rounding_noise(table) for table in (luma, chroma, chroma)[: image.shape[-1]]], np.float32)
     whole = np.zeros((*image.shape[:2], 1), np.float32)
     whole[: image.shape[0] // 8 * 8, : image.shape[1] // 8 * 8] = 1
-    step = partial(_deblock, sigma=jnp.asarray(sigma), table=jnp.asarray(luma[None, None] / 255, jnp.float32))
-    return tiled(step, image, whole, rim=REACH + 8)
-
-
-def _rounding_noise(table: np.ndarray) -> float:
-    """The sigma of white noise as harmful as rounding to multiples of `table` (Foi et al., 2007, with 0.9 for 0.69)."""
-    return float(np.sqrt(0.9 * table[:3, :3].mean() ** 1.3)) / 255
+    level = jnp.float32(quality)
+    return tiled(lambda cut, held: _deblocked(cut, level, held), image, whole, rim=REACH + 8)
 
 
 @jax.jit
-def _deblock(cut: jax.Array, whole: jax.Array, *, sigma: jax.Array, table: jax.Array) -> jax.Array:
-    colour = jnp.asarray(TO_YCC if cut.shape[-1] == 3 else np.ones((1, 1)), cut.dtype)
-    back = jnp.asarray(np.linalg.inv(TO_YCC) if cut.shape[-1] == 3 else np.ones((1, 1)), cut.dtype)
-    ycc = jnp.matmul(cut, colour.T, precision="highest")
-    smooth = ops.dct_denoise(ycc, sigma, decorrelate=False)
-    luma = _hold(ycc[..., 0], smooth[..., 0], whole[..., 0], table)
-    smooth = jnp.concatenate([luma[..., None], smooth[..., 1:]], -1)
-    return cut + jnp.matmul(smooth - ycc, back.T, precision="highest")
-
-
-def _hold(stored: jax.Array, smooth: jax.Array, whole: jax.Array, table: jax.Array) -> jax.Array:
-    """Keeps each coefficient of the whole blocks of `smooth` within `TRUST` steps of the multiple that was stored."""
-    stored_c, smooth_c = _blocks(stored - 128 / 255), _blocks(smooth - 128 / 255)
-    multiple = table * jnp.round(stored_c / table)
-    held = jnp.clip(smooth_c, multiple - TRUST * table, multiple + TRUST * table)
-    dct = jnp.asarray(dct_matrix(8), stored.dtype)
-    pixels = jnp.einsum("ki,abkl,lj->aibj", dct, held, dct, precision="highest").reshape(smooth.shape)
-    return jnp.where(whole > 0, pixels + 128 / 255, smooth)
-
-
-def _blocks(plane: jax.Array) -> jax.Array:
-    dct = jnp.asarray(dct_matrix(8), plane.dtype)
-    blocks = plane.reshape(plane.shape[0] // 8, 8, plane.shape[1] // 8, 8)
-    return jnp.einsum("ki,aibj,lj->abkl", dct, blocks, dct, precision="highest")
+def _deblocked(cut: jax.Array, quality: jax.Array, whole: jax.Array) -> jax.Array:
+    return deblocked(cut, quality, whole=whole)

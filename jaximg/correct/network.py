@@ -33,10 +33,11 @@ def load(name: str) -> tuple[nn.Module, Any]:
     """A trained network and its parameters, to embed in a pipeline of one's own: differentiable, jittable.
 
     Args:
-      name: one of `names()`; "denoise_color" takes an RGB picture, its noise level as a map (standard deviation on the
-        [0, 1] scale), and how coarse its JPEG is (`models.restorer.coarseness`, 0 for none); "denoise_gray" the same of
-        a grey one; "inpaint" takes a grey picture, filled by `ops.inpaint_harmonic`, and a map of what is known;
-        "upscale" a grey picture, enlarged to twice its size by a bicubic kernel.
+      name: one of `names()`; "denoise_color" takes what `models.estimate` makes of an RGB picture (`denoised`, or
+        `deblocked` where there is no noise but a JPEG's), the picture, its noise level as a map (standard deviation on
+        the [0, 1] scale), and how coarse its JPEG is (`models.restorer.coarseness`, 0 for none); "denoise_gray" the
+        same of a grey one; "inpaint" takes a grey picture, filled by `ops.inpaint_harmonic`, and a map of what is
+        known; "upscale" a grey picture, enlarged to twice its size by a bicubic kernel.
 
     Returns:
       A linen module and its parameters, float32: `module.apply({"params": params}, image, *maps)` with a batch of
@@ -46,9 +47,10 @@ def load(name: str) -> tuple[nn.Module, Any]:
       ValueError: an unknown name.
 
     Example:
+      >>> from jaximg.models import estimate
       >>> net, params = load("denoise_color")
       >>> noisy, level, blocks = jnp.zeros((1, 32, 32, 3)), jnp.full((1, 32, 32, 1), 0.1), jnp.zeros((1, 32, 32, 1))
-      >>> net.apply({"params": params}, noisy, level, blocks).shape
+      >>> net.apply({"params": params}, estimate.denoised(noisy, level), noisy, level, blocks).shape
       (1, 32, 32, 3)
     """
     if name not in names():
@@ -63,8 +65,8 @@ def restore(name: str, image: np.ndarray, *maps: np.ndarray) -> np.ndarray:
 
     Args:
       name: as for `load`.
-      image: `(H, W, C)` float32.
-      maps: `(H, W, 1)` float32 each.
+      image: `(H, W, C)` float32: what the network begins with.
+      maps: `(H, W, C)` or `(H, W, 1)` float32 each.
 
     Returns:
       `(H, W, C)` float32.

@@ -68,11 +68,10 @@ def denoise(image: np.ndarray, report: Report, strength: float = 1.0) -> np.ndar
         return mix(image, _restored(image, report, MORE * report.noise_sigma), strength)
     planes = report.noise_planes if len(report.noise_planes) == image.shape[-1] else (report.noise_sigma,)
     sigma = np.broadcast_to(report.noise_confidence * np.asarray(planes, np.float32), image.shape[-1:])
-    smooth = classical.denoise(image, sigma)
     if len(sigma) in NETWORKS and sigma.max() <= ALIKE * sigma.min():
         level = float(np.sqrt(np.mean(np.square(sigma))))
-        smooth = (smooth + _network(image, level, 0.0)) / 2
-    return mix(image, smooth, strength)
+        return mix(image, _network(image, classical.estimate(image, level), level, 0.0), strength)
+    return mix(image, classical.denoise(image, sigma), strength)
 
 
 def deblock(image: np.ndarray, report: Report, strength: float = 1.0) -> np.ndarray:
@@ -98,13 +97,18 @@ def one_go(report: Report) -> bool:
 
 
 def _restored(image: np.ndarray, report: Report, sigma: float) -> np.ndarray:
-    coarse = float(coarseness(report.jpeg_quality or 100))
-    return _aligned(image, report, lambda x: _network(x, sigma, coarse))
+    quality = report.jpeg_quality or 100
+
+    def restored(x: np.ndarray) -> np.ndarray:
+        begun = classical.estimate(x, sigma) if sigma else classical.deblock(x, quality)
+        return _network(x, begun, sigma, float(coarseness(quality)))
+
+    return _aligned(image, report, restored)
 
 
-def _network(image: np.ndarray, *levels: float) -> np.ndarray:
+def _network(image: np.ndarray, begun: np.ndarray, *levels: float) -> np.ndarray:
     maps = (np.full((*image.shape[:2], 1), level, np.float32) for level in levels)
-    return network.restore(NETWORKS[image.shape[-1]], image, *maps)
+    return network.restore(NETWORKS[image.shape[-1]], begun, image, *maps)
 
 
 def _aligned(image: np.ndarray, report: Report, repair: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

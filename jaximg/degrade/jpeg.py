@@ -10,7 +10,7 @@ from PIL import Image as PillowImage
 
 from jaximg.ops import windows
 from jaximg.ops.color import rgb_to_ycbcr, ycbcr_to_rgb
-from jaximg.ops.dct import BLOCK, CHROMA, LUMA, block_dct, block_idct
+from jaximg.ops.dct import BLOCK, block_dct, block_idct, quality_tables
 from jaximg.typing import Image, Key, Scalar, check_choice, check_image, is_traced
 
 ROUNDINGS = ("straight", "soft")
@@ -109,7 +109,7 @@ def _through_pillow(samples: np.ndarray, quality: int, sampling: str) -> np.ndar
 @partial(jax.jit, static_argnames=("soft", "halved"))
 def _jitted_jpeg(image: jax.Array, quality: jax.Array, *, soft: bool, halved: bool) -> jax.Array:
     levels = _round(jnp.clip(image.astype(quality.dtype), 0, 1) * 255)
-    luma, chroma = _tables(quality)
+    luma, chroma = quality_tables(quality)
     if image.shape[-1] == 1:
         decoded = _coded(levels, luma, soft)
     else:
@@ -128,14 +128,6 @@ def _jitted_jpeg(image: jax.Array, quality: jax.Array, *, soft: bool, halved: bo
 def _centre(levels: jax.Array) -> jax.Array:
     """JFIF's chroma is centred at 128, and not in the middle of 0..255."""
     return jnp.asarray([0, 0.5, 0.5], levels.dtype).reshape(*[1] * (levels.ndim - 1), 3)
-
-
-def _tables(quality: jax.Array) -> list[jax.Array]:
-    """`jaximg.ops.dct.jpeg_tables` for a traced quality."""
-    quality = jnp.clip(jnp.round(quality), 1, 100)
-    scale = jnp.where(quality < 50, jnp.floor(5000 / quality + 1e-3), 200 - 2 * quality)
-    tables = (jnp.asarray(base, quality.dtype) for base in (LUMA, CHROMA))
-    return [jnp.clip(jnp.floor((base * scale + 50) / 100 + 1e-4), 1, 255) for base in tables]
 
 
 def _coded(levels: jax.Array, table: jax.Array, soft: bool) -> jax.Array:

@@ -57,6 +57,26 @@ def jpeg_tables(quality: int) -> tuple[np.ndarray, np.ndarray]:
     return luma, chroma
 
 
+def quality_tables(quality: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """`jpeg_tables` for a traced quality.
+
+    Args:
+      quality: 1 to 100, rounded and clipped to these; floating point, of any kind.
+
+    Returns:
+      `(luma, chroma)`, `(8, 8)` each in the quality's dtype.
+
+    Example:
+      >>> quality_tables(jnp.float32(50))[0][0, :3].tolist()
+      [16.0, 11.0, 10.0]
+    """
+    quality = jnp.clip(jnp.round(quality), 1, 100)
+    scale = jnp.where(quality < 50, jnp.floor(5000 / quality + 1e-3), 200 - 2 * quality)
+    bases = (jnp.asarray(base, quality.dtype) for base in (LUMA, CHROMA))
+    luma, chroma = (jnp.clip(jnp.floor((base * scale + 50) / 100 + 1e-4), 1, 255) for base in bases)
+    return luma, chroma
+
+
 def dct_matrix(n: int) -> np.ndarray:
     """The orthonormal DCT-II of length n as an `(n, n)` float64 matrix, one frequency a row.
 

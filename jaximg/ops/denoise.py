@@ -24,20 +24,22 @@ BUSY = 0.02
 TAU = 0.25
 """The step of the projections."""
 
-SHIFTS = 4
-"""Blocks are tried at every quarter of their side, in both directions."""
-
 
 # --- sliding DCT -----------------------------------------------------------------------------------------------------
 
 
 def dct_denoise(
-    image: Image, sigma: Scalar, *, blocks: Sequence[int] = (4, 8, 16), decorrelate: bool = True
+    image: Image,
+    sigma: Scalar,
+    *,
+    blocks: Sequence[int] = (4, 8, 16),
+    overlap: int | Sequence[int] = 4,
+    decorrelate: bool = True,
 ) -> jax.Array:
     r"""Removes white Gaussian noise by shrinking the DCT of overlapping blocks, twice.
 
-    Blocks of n x n pixels, n in `blocks`, are laid over the picture at every quarter of their side. With `c = DCT(B)`
-    the orthonormal transform of a block, its gain `k` (1 for the mean `c[0, 0]`) and its weight are
+    Blocks of n x n pixels, n in `blocks`, are laid over the picture at every `overlap`-th part of their side. With
+    `c = DCT(B)` the orthonormal transform of a block, its gain `k` (1 for the mean `c[0, 0]`) and its weight are
 
         first pass:   k = 1 where |c| > t sigma, else 0; t = 2.7, or 3.5 in a block where no more than 2 % exceed 2.7
         second pass:  k = g^2 / (g^2 + sigma^2), with g the DCT of the first pass's result at the same place (Wiener)
@@ -54,7 +56,9 @@ def dct_denoise(
       image: `(..., H, W, C)` floating point, any range.
       sigma: the noise's standard deviation in the image's units, >= 0: a scalar, or `(C,)` for each channel after
         decorrelation. Traced or concrete. At 0 the image comes back but for rounding.
-      blocks: sides of the blocks in pixels, static multiples of 4.
+      blocks: sides of the blocks in pixels, static, multiples of their `overlap`.
+      overlap: how many blocks of a size lie over a pixel along each axis, static, one number or one for each size; the
+        time grows with its square.
       decorrelate: whether the channels are first turned by an orthonormal DCT among themselves, which for RGB is the
         usual opponent space (grey, red - blue, green - magenta).
 
@@ -63,7 +67,7 @@ def dct_denoise(
 
     Raises:
       TypeError: an image that is not floating point.
-      ValueError: no channel axis, a negative sigma, no block, or a side that is not a multiple of 4.
+      ValueError: no channel axis, a negative sigma, no block, or a side that is not a multiple of its `overlap`.
 
     Example:
       >>> noisy = 0.1 * jax.random.normal(jax.random.key(0), (32, 32, 3))
@@ -77,18 +81,30 @@ def dct_denoise(
     """
     image = check_image(image)
     blocks = tuple(blocks)
-    if not blocks or any(not isinstance(n, int | np.integer) or n < SHIFTS or n % SHIFTS for n in blocks):
-        raise ValueError(f"blocks={blocks!r}; pass sides in pixels that are multiples of {SHIFTS}, for example (8,)")
+    overlaps = (overlap,) * len(blocks) if isinstance(overlap, int | np.integer) else tuple(overlap)
+    if not blocks or len(overlaps) != len(blocks) or not all(map(_fits, blocks, overlaps)):
+        raise ValueError(
+            f"blocks={blocks!r}, overlap={overlap!r}; pass sides in pixels that are multiples of their overlap, "
+            "for example blocks=(8,), overlap=4"
+        )
     if not is_traced(sigma) and np.any(np.asarray(sigma) < 0):
         raise ValueError(f"sigma={sigma}; a standard deviation is not negative")
     sigma = jnp.asarray(sigma, windows.wide(image.dtype))
     if sigma.shape not in ((), (1,), (image.shape[-1],)):
         raise ValueError(f"sigma has shape {sigma.shape}; pass a scalar or ({image.shape[-1]},)")
-    return _dct_denoise(image, sigma, blocks, decorrelate and image.shape[-1] > 1)
+    return _dct_denoise(image, sigma, blocks, overlaps, decorrelate and image.shape[-1] > 1)
 
 
-@partial(jax.jit, static_argnames=("blocks", "decorrelate"))
-def _dct_denoise(image: jax.Array, sigma: jax.Array, blocks: tuple[int, ...], decorrelate: bool) -> jax.Array:
+def _fits(block: int, overlap: int) -> bool:
+    """Whether a block's side is a whole number of steps."""
+    whole = all(isinstance(n, int | np.integer) and n > 0 for n in (block, overlap))
+    return whole and block % overlap == 0
+
+
+@partial(jax.jit, static_argnames=("blocks", "overlap", "decorrelate"))
+def _dct_denoise(
+    image: jax.Array, sigma: jax.Array, blocks: tuple[int, ...], overlap: tuple[int, ...], decorrelate: bool
+) -> jax.Array:
     wide = windows.wide(image.dtype)
     x = image.astype(wide)
     colours = jnp.asarray(dct_matrix(image.shape[-1]), wide)
@@ -97,8 +113,8 @@ def _dct_denoise(image: jax.Array, sigma: jax.Array, blocks: tuple[int, ...], de
     planes = jnp.moveaxis(x, -1, -3)
     variance = jnp.broadcast_to(jnp.square(sigma), planes.shape[:-2]).reshape(-1, 1, 1)
     planes = planes.reshape(-1, *planes.shape[-2:])
-    first = _shrink(planes, planes, variance, blocks, _hard_gain)
-    second = _shrink(planes, first, variance, blocks, _wiener_gain)
+    first = _shrink(planes, planes, variance, blocks, overlap, _hard_gain)
+    second = _shrink(planes, first, variance, blocks, overlap, _wiener_gain)
     out = jnp.moveaxis(second.reshape(*image.shape[:-3], image.shape[-1], *image.shape[-3:-1]), -3, -1)
     if decorrelate:
         out = jnp.einsum("...k,kc->...c", out, colours, precision="highest")
@@ -117,15 +133,19 @@ def _wiener_gain(guide: jax.Array, variance: jax.Array) -> jax.Array:
     return energy / jnp.maximum(energy + variance, jnp.finfo(guide.dtype).tiny)
 
 
-def _shrink(planes: jax.Array, guide: jax.Array, variance: jax.Array, blocks: tuple[int, ...], gain) -> jax.Array:
+def _shrink(
+    planes: jax.Array, guide: jax.Array, variance: jax.Array, blocks: tuple[int, ...], overlap: tuple[int, ...], gain
+) -> jax.Array:
     """One pass over `(N, H, W)` planes: the weighted mean of all shrunk blocks of all sizes."""
-    sums = [_shrink_blocks(planes, guide, variance, n, gain) for n in blocks]
+    sums = [
+        _shrink_blocks(planes, guide, variance, n, n // over, gain) for n, over in zip(blocks, overlap, strict=True)
+    ]
     total, weight = (reduce(operator.add, parts) for parts in zip(*sums, strict=True))
     return total / weight
 
 
 def _shrink_blocks(
-    planes: jax.Array, guide: jax.Array, variance: jax.Array, n: int, gain
+    planes: jax.Array, guide: jax.Array, variance: jax.Array, n: int, step: int, gain
 ) -> tuple[jax.Array, jax.Array]:
     """The sums of `w IDCT(k c)` and of `w` over the blocks of side n that cover each pixel."""
     (height, width), dtype = planes.shape[1:], planes.dtype
@@ -157,7 +177,6 @@ def _shrink_blocks(
         window, weight = one(corner)
         return (add_at(sums[0], window, corner), add_at(sums[1], weight, corner)), None
 
-    step = n // SHIFTS
     corners = np.stack(np.meshgrid(np.arange(0, n, step), np.arange(0, n, step), indexing="ij"), -1)
     corners = corners.reshape(-1, 2).astype(np.int32)
     zeros = jnp.zeros_like(padded)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaximg import degrade, ops
+from jaximg.models import estimate
 from jaximg.models.restorer import coarseness
 from jaximg.ops.dct import dct_matrix
 from jaximg.typing import Key
@@ -29,18 +30,19 @@ _HIGH = (np.add.outer(np.arange(8), np.arange(8)) >= 9).astype(np.float32)
 def denoise(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
     """Half of the batch gets Gaussian noise, a quarter a camera's, a quarter JPEG.
 
-    The maps are the level of the noise and the JPEG's coarseness. A camera's noise is told as a blind measurement
-    would: by its high frequencies, up to a quarter wrong.
+    The network begins with what `models.estimate` makes of the picture. The maps are the level of the noise and the
+    JPEG's coarseness. A camera's noise is told as a blind measurement would: by its high frequencies, up to a quarter
+    wrong.
 
     Args:
       key: typed key.
       clean: `(B, H, W, 1 or 3)`.
 
     Returns:
-      `(damaged, sigma, coarseness)` and the pictures before their damage, of another exposure than `clean`.
+      `(estimate, damaged, sigma, coarseness)` and the pictures before their damage, of another exposure than `clean`.
 
     Example:
-      >>> (damaged, sigma, blocks), target = denoise(jax.random.key(0), jnp.full((8, 16, 16, 3), 0.5))
+      >>> (_, damaged, sigma, blocks), target = denoise(jax.random.key(0), jnp.full((8, 16, 16, 3), 0.5))
       >>> damaged.shape, sigma.shape, float(blocks[0].max()), bool(blocks[-1].max() > 0)
       ((8, 16, 16, 3), (8, 16, 16, 1), 0.0, True)
     """
@@ -49,8 +51,8 @@ def denoise(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
     half, rest = jnp.split(clean, 2)
     third, fourth = jnp.split(rest, 2)
     parts = gaussian(keys[0], half), camera(keys[1], third), jpeg(keys[2], fourth)
-    damaged, sigma, blocks = (jnp.concatenate(part) for part in zip(*parts, strict=True))
-    return (damaged, _map(sigma, clean), _map(blocks, clean)), clean
+    begun, damaged, sigma, blocks = (jnp.concatenate(part) for part in zip(*parts, strict=True))
+    return (begun, damaged, _map(sigma, clean), _map(blocks, clean)), clean
 
 
 def denoise_gray(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
@@ -203,15 +205,20 @@ def strokes(key: Key, hw: tuple[int, int], width: jax.Array) -> jax.Array:
     return (jnp.min(distance, -1, keepdims=True) > width / 2).astype(jnp.float32)
 
 
-def gaussian(key: Key, clean: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+Damaged = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
+"""What `models.estimate` makes of the pictures, the damaged pictures, sigma and coarseness of each."""
+
+
+def gaussian(key: Key, clean: jax.Array) -> Damaged:
     """White noise of any level; every second picture is clipped and rounded, as a file is."""
     level, noise = jax.random.split(key)
     sigma = jax.random.uniform(level, clean.shape[:1], maxval=STRONGEST)
     noisy = degrade.gaussian_noise(noise, clean, sigma=sigma)
-    return _alternate(noisy, in_8_bits(noisy)), sigma, jnp.zeros_like(sigma)
+    noisy = _alternate(noisy, in_8_bits(noisy))
+    return estimate.denoised(noisy, _map(sigma, noisy)), noisy, sigma, jnp.zeros_like(sigma)
 
 
-def camera(key: Key, clean: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+def camera(key: Key, clean: jax.Array) -> Damaged:
     """Noise that grows with brightness and is correlated; every second picture goes through JPEG."""
     size, keys = clean.shape[:1], jax.random.split(key, 8)
     shot = 10 ** jax.random.uniform(keys[0], size, minval=-4, maxval=-1.7)
@@ -229,14 +236,16 @@ def camera(key: Key, clean: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]
     coded = _coded(noisy, quality)
     out = _alternate(coded, noisy)
     wrong = jax.random.uniform(keys[6], size, minval=0.8, maxval=1.25)
-    return out, wrong * high_frequencies(out - clean), _alternate(coarseness(quality), jnp.zeros_like(quality))
+    sigma, blocks = wrong * high_frequencies(out - clean), _alternate(coarseness(quality), jnp.zeros_like(quality))
+    return estimate.denoised(out, _map(sigma, out)), out, sigma, blocks
 
 
-def jpeg(key: Key, clean: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+def jpeg(key: Key, clean: jax.Array) -> Damaged:
     """JPEG of any quality; of every second picture, a bad one."""
     quality = jax.random.uniform(key, clean.shape[:1], minval=5, maxval=95)
     quality = _alternate(5 + (quality - 5) * 35 / 90, quality)
-    return _coded(clean, quality), jnp.zeros_like(quality), coarseness(quality)
+    coded = _coded(clean, quality)
+    return jax.vmap(estimate.deblocked)(coded, quality), coded, jnp.zeros_like(quality), coarseness(quality)
 
 
 def in_8_bits(image: jax.Array) -> jax.Array:

@@ -16,8 +16,9 @@ LARGE = 6e6
 def crops(folder: str | Path, part: str = "train", *, side: int = 64, every: int = 7) -> Dataset:
     """Random squares of the photographs of a folder, shrunk first: that takes away their own noise and JPEG blocks.
 
-    Photographs are shrunk by 2, 3 or 4, larger ones by more, by averaging; to train, they are also taken at half of
-    that. A crop is turned and mirrored at random. Crop number i is the same every time.
+    Photographs are shrunk by 2, 3 or 4, larger ones by more, by averaging; to train, they are also taken at a half and
+    a quarter of that, each as often as any: far away, everything is texture. A crop is turned and mirrored at random.
+    Crop number i is the same every time.
 
     Args:
       folder: holds photographs, RGB or grey (grey ones get three equal channels). "photographs": a few that
@@ -39,8 +40,9 @@ def crops(folder: str | Path, part: str = "train", *, side: int = 64, every: int
         raise DataError(f"{folder}: no photograph whose sides are at least {2 * side} pixels for the {part} part")
     if part == "test":
         return Dataset(str(folder), np.stack([middle(picture, side) for picture in photographs]))
-    halves = [half for picture in photographs if min((half := halved(picture)).shape[:2]) >= side]
-    return Dataset(str(folder), Crops(photographs + halves, side))
+    halves = [halved(picture) for picture in photographs]
+    scales = photographs + halves + [halved(picture) for picture in halves]
+    return Dataset(str(folder), Crops([picture for picture in scales if min(picture.shape[:2]) >= side], side))
 
 
 def packaged() -> list[Path]:
@@ -61,9 +63,7 @@ class Crops(Sequence):
 
     def __init__(self, photographs: Sequence[np.ndarray], side: int) -> None:
         self.photographs, self.side = photographs, side
-        areas = np.array([x.shape[0] * x.shape[1] for x in photographs], np.float64)
-        self.shares = np.cumsum(areas / areas.sum())
-        self.size = int(8 * areas.sum() / side**2)
+        self.size = 8 * sum(x.shape[0] * x.shape[1] for x in photographs) // side**2
 
     def __len__(self) -> int:
         return self.size
@@ -72,7 +72,7 @@ class Crops(Sequence):
         if not 0 <= i < self.size:
             raise IndexError(i)
         rng = np.random.default_rng([self.side, i])
-        picture = self.photographs[min(int(np.searchsorted(self.shares, rng.random())), len(self.photographs) - 1)]
+        picture = self.photographs[int(rng.integers(len(self.photographs)))]
         y, x = (int(rng.integers(size - self.side + 1)) for size in picture.shape[:2])
         crop = picture[y : y + self.side, x : x + self.side]
         return np.ascontiguousarray(np.rot90(crop[:, ::-1] if rng.random() < 0.5 else crop, int(rng.integers(4))))
