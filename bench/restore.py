@@ -4,7 +4,7 @@ Gaussian noise: float noise on [0, 1], the input not clipped, `numpy.random.seed
 clipped and rounded to 8 bits; PSNR on 255 over the whole picture, mean over the pictures. Pictures: DIR/bench/kodak24
 and DIR/bench/set12, none of them trained on. Peers run on the same pictures: BM3D (PyPI `bm3d`), OpenCV's non-local
 means and Telea, our own biharmonic fill. `--sheet PATH` draws a contact sheet. `--only NAME` measures one of the
-groups: gaussian, gray, jpeg, blind, camera, fill, upscale, clean, speed.
+groups: gaussian, gray, jpeg, blind, camera, fill, scratches, upscale, clean, speed.
 """
 
 import sys
@@ -19,6 +19,7 @@ from bench.table import Row, at_least, at_most, emit, parser
 from jaximg import degrade, io, ops, report
 from jaximg.correct import Report, correct, diagnose, network, upscale
 from jaximg.correct.fill import fill_smoothly
+from jaximg.correct.holes import fill
 
 SLOW = 2
 """So many pictures are given to BM3D, which takes a minute for each."""
@@ -191,6 +192,25 @@ def filling(sets: Sets) -> Iterator[Row]:
         yield Row(f"{name}, missing: {kind}", float(np.mean(ours)), "dB", "Telea", float(np.mean(telea)))
 
 
+SCRATCHES = {
+    "8, 1.5 px, opacity 0.9": {"count": 8},
+    "12, 3 px, opacity 1": {"count": 12, "width": 3.0, "opacity": 1.0},
+}
+
+
+def scratched(sets: Sets) -> Iterator[Row]:
+    """Scratches that `diagnose` has to find, against the mask given; pictures as 8-bit files."""
+    for kind, options in SCRATCHES.items():
+        found, given = [], []
+        for seed, clean in enumerate(sets["kodak24"][:: 6 if sets.quick else 1]):
+            spoilt, known = degrade.scratches(jax.random.key(seed), clean, **options)
+            spoilt = rounded(np.asarray(spoilt)).astype(np.float32)
+            found.append(psnr(correct(spoilt, only="scratches"), clean))
+            given.append(psnr(fill(spoilt, np.asarray(known) < 0.5), clean))
+        best = float(np.mean(given))
+        yield Row(f"kodak24, scratches: {kind}", float(np.mean(found)), "dB", "mask given", best, at_least(best - 1.5))
+
+
 def enlarging(sets: Sets) -> Iterator[Row]:
     """Pictures shrunk to half their size by a bicubic kernel, enlarged again; two pixels of border don't count."""
     ours, bicubic = [], []
@@ -261,6 +281,7 @@ def main() -> int:
         "blind": lambda: blind(sets),
         "camera": lambda: camera(sets),
         "fill": lambda: filling(sets),
+        "scratches": lambda: scratched(sets),
         "upscale": lambda: enlarging(sets),
         "clean": lambda: clean_pictures(sets),
         "speed": lambda: speed(sets),

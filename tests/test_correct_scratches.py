@@ -11,6 +11,7 @@ from jaximg import degrade
 from jaximg.correct import correct, diagnose, plan
 from jaximg.correct.holes import fill
 from jaximg.correct.lines import find_lines
+from jaximg.correct.scratch_pixels import touched
 from jaximg.correct.scratches import find_scratches
 from tests.test_correct import bytes_of, jpeg, noisy, photo, psnr
 
@@ -58,6 +59,18 @@ def test_bright_and_dark_scratches_are_found(sign):
     part = truth & (sign * (y - x).mean(-1, keepdims=True) > 0.1)
     assert part.sum() > 100
     assert find_scratches(y).mask[part].mean() > 0.8
+
+
+def test_a_scratch_is_marked_as_wide_and_as_long_as_it_is():
+    x = photo(*SIZE)
+    truth = np.zeros(SIZE, bool)
+    truth[100:103, 40:200] = True
+    path = np.stack([np.full(81, 101.0), np.arange(40.0, 202, 2)], 1)
+    short = np.concatenate([path[:1] - (0, 2) * np.arange(10, 0, -1)[:, None], path, path[-1:]])
+    found, behind = touched(np.where(truth[..., None], np.float32(0.97), x), [(short, 2.0, (10, 1))])
+    assert found[truth].mean() > 0.98
+    assert found.sum() < 1.8 * truth.sum()
+    np.testing.assert_array_equal(behind[:90], x[:90])
 
 
 def lettering() -> np.ndarray:
