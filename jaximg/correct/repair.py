@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaximg.correct import classical, network
@@ -12,7 +13,9 @@ from jaximg.correct.diagnose import Report
 from jaximg.correct.fill import fill_smoothly
 from jaximg.correct.holes import fill
 from jaximg.correct.tears import mend, put_back
+from jaximg.models.estimate import rounding_noise
 from jaximg.models.restorer import coarseness
+from jaximg.ops.dct import jpeg_tables
 
 NETWORKS = {1: "denoise_gray", 3: "denoise_color"}
 """The denoiser for so many channels."""
@@ -98,10 +101,12 @@ def one_go(report: Report) -> bool:
 
 def _restored(image: np.ndarray, report: Report, sigma: float) -> np.ndarray:
     quality = report.jpeg_quality or 100
+    rounding = float(rounding_noise(jnp.asarray(jpeg_tables(quality)[0], jnp.float32)))
 
     def restored(x: np.ndarray) -> np.ndarray:
-        begun = classical.estimate(x, sigma) if sigma else classical.deblock(x, quality)
-        return _network(x, begun, sigma, float(coarseness(quality)))
+        if sigma < rounding / 2:  # it may well be the rounding itself that was measured
+            return _network(x, classical.deblock(x, quality), 0.0, float(coarseness(quality)))
+        return _network(x, classical.estimate(x, sigma), sigma, float(coarseness(quality)))
 
     return _aligned(image, report, restored)
 

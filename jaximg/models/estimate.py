@@ -72,7 +72,7 @@ def deblocked(image: Image, quality: Scalar, *, whole: jax.Array | None = None) 
     tables = quality_tables(jnp.asarray(quality, image.dtype))
     coloured = image.shape[-1] == 3
     planes = ops.rgb_to_ycbcr(image) if coloured else image
-    smooth = _smooth(planes, jnp.stack([_rounding_noise(table) for table in tables]))
+    smooth = _smooth(planes, jnp.stack([rounding_noise(table) for table in tables]))
     luma = _held(planes[..., :1], smooth[..., :1], tables[0] / 255)
     luma = luma if whole is None else jnp.where(whole > 0, luma, smooth[..., :1])
     smooth = jnp.concatenate([luma, smooth[..., 1:]], -1)
@@ -87,8 +87,19 @@ def _smooth(planes: jax.Array, level: jax.Array) -> jax.Array:
     return jnp.concatenate([bright, _coloured(planes[..., 1:], level[1])], -1)
 
 
-def _rounding_noise(table: jax.Array) -> jax.Array:
-    """The sigma of white noise as harmful as rounding to multiples of `table` (Foi et al., 2007, with 0.9 for 0.69)."""
+def rounding_noise(table: jax.Array) -> jax.Array:
+    """The sigma of white noise as harmful as rounding to multiples of `table` (Foi et al., 2007, with 0.9 for 0.69).
+
+    Args:
+      table: `(8, 8)`, quantisation steps on the 8-bit scale.
+
+    Returns:
+      A scalar, on the [0, 1] scale.
+
+    Example:
+      >>> f"{255 * rounding_noise(quality_tables(jnp.float32(20))[0]):.1f} of 255"
+      '9.2 of 255'
+    """
     return jnp.sqrt(0.9 * table[:3, :3].mean() ** 1.3) / 255
 
 
