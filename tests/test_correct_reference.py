@@ -62,6 +62,7 @@ def test_what_it_does_not_show_is_missing_still(lost):
     assert np.sqrt(np.mean((out - x)[lost[..., 0] & ~still[..., 0]] ** 2)) < 0.02
 
 
+@pytest.mark.slow
 def test_a_picture_of_something_else_is_refused(lost, tmp_path, capsys):
     x = scene()
     for name, pixels in (("a", np.where(lost, 0, x)), ("m", np.repeat(lost, 3, -1)), ("b", scene(1))):

@@ -10,7 +10,7 @@ import pytest
 
 from jaximg import degrade, ops
 from jaximg.degrade.blur import disc_kernel, line_kernel
-from jaximg.degrade.jpeg import _tables
+from jaximg.ops.dct import quality_tables
 from tests.op_case import unit
 
 KEY = jax.random.key(7)
@@ -283,7 +283,7 @@ def test_a_traced_size_needs_a_radius(picture):
 
 @pytest.mark.parametrize("quality", range(1, 101))
 def test_the_tables_of_a_traced_quality_are_libjpeg_s(quality):
-    got = jax.jit(_tables)(jnp.float32(quality))
+    got = jax.jit(quality_tables)(jnp.float32(quality))
     for a, b in zip(got, ops.dct.jpeg_tables(quality), strict=True):
         np.testing.assert_array_equal(a, b)
 

@@ -15,6 +15,8 @@ from jaximg.correct.fill import enlarge, halve
 from jaximg.correct.tiles import tiled
 from jaximg.models.estimate import REACH, deblocked, denoised
 
+SIDES = (256, 512, 1024)
+"""Sides of the squares that an estimate is made in: large, since they overlap by its reach."""
 COARSEST = 48
 """Shorter pictures are not looked at on a coarser scale."""
 
@@ -33,7 +35,7 @@ def estimate(image: np.ndarray, sigma: float) -> np.ndarray:
       `(H, W, C)` float32.
     """
     level = jnp.float32(sigma)
-    return tiled(lambda cut: _denoised(cut, level), image, rim=REACH)
+    return tiled(lambda cut: _denoised(cut, level), image, rim=REACH, sides=SIDES)
 
 
 _denoised = jax.jit(denoised)

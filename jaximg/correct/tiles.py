@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 SIDES = (64, 256, 512)
-"""The sides of the squares, in pixels, multiples of 8: the smallest that holds the picture, or the largest."""
+"""The sides of the squares, in pixels, multiples of 8: those with the least area in all are taken."""
 
 
 def tiled(
@@ -41,13 +41,18 @@ def tiled(
     """
     height, width = images[0].shape[:2]
     rim = -(-rim // 8) * 8
-    side = next((s for s in sides if max(height, width) <= s), sides[-1])
+    side = min(sides, key=lambda side: _area(height, side, rim) * _area(width, side, rim))
     out = np.empty((height, width, images[0].shape[-1]), np.float32)
     for y in _starts(height, side, rim):
         for x in _starts(width, side, rim):
             done = np.asarray(step(*(_cut(image, y, x, side, beyond) for image in images)))
             _paste(out, done, y, x, rim)
     return out
+
+
+def _area(size: int, side: int, rim: int) -> float:
+    """How many pixels squares of a side are wide together, along one axis."""
+    return side if size <= side else side * len(_starts(size, side, rim)) if side > 2 * rim else float("inf")
 
 
 def _starts(size: int, side: int, rim: int) -> range:
