@@ -15,7 +15,7 @@ from jaximg.correct.holes import fill
 from jaximg.correct.tears import mend, put_back
 from jaximg.models.estimate import rounding_noise
 from jaximg.models.restorer import coarseness
-from jaximg.ops.dct import jpeg_tables
+from jaximg.ops.dct import quality_tables
 
 NETWORKS = {1: "denoise_gray", 3: "denoise_color"}
 """The denoiser for so many channels."""
@@ -101,7 +101,7 @@ def one_go(report: Report) -> bool:
 
 def _restored(image: np.ndarray, report: Report, sigma: float) -> np.ndarray:
     quality = report.jpeg_quality or 100
-    rounding = float(rounding_noise(jnp.asarray(jpeg_tables(quality)[0], jnp.float32)))
+    rounding = float(rounding_noise(quality_tables(jnp.float32(quality))[0]))
 
     def restored(x: np.ndarray) -> np.ndarray:
         if sigma < rounding / 2:  # it may well be the rounding itself that was measured

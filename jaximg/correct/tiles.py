@@ -51,8 +51,8 @@ def tiled(
 
 
 def _area(size: int, side: int, rim: int) -> float:
-    """How many pixels squares of a side are wide together, along one axis."""
-    return side if size <= side else side * len(_starts(size, side, rim)) if side > 2 * rim else float("inf")
+    """How many pixels squares of a side are wide together, along one axis; one that is all rim gets nowhere."""
+    return float("inf") if size > side <= 2 * rim else side * len(_starts(size, side, rim))
 
 
 def _starts(size: int, side: int, rim: int) -> range:
