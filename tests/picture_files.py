@@ -1,5 +1,7 @@
 """Picture files and their samples, as the tests of jaximg.io make and compare them."""
 
+from functools import cache
+
 import cv2
 import numpy as np
 from PIL import Image, ImageCms
@@ -41,7 +43,9 @@ def exif_block(orientation=1):
     return exif.tobytes()
 
 
+@cache
 def sRGB():
+    """One profile for all: each that is made bears the second of its making."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
