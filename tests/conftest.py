@@ -32,9 +32,12 @@ def rng() -> np.random.Generator:
 
 
 def group(item: pytest.Item) -> str:
-    """The row of the operator table that a test is about, or its file."""
+    """The row of the operator table that a test is about, or its file; an example's package, but for the operators'."""
     case = getattr(item, "callspec", None) and item.callspec.params.get("case")
-    return case.id if hasattr(case, "oracle") else item.nodeid.partition("::")[0]
+    if hasattr(case, "oracle"):
+        return case.id
+    file = item.nodeid.partition("::")[0]
+    return file if file.startswith(("tests/", "jaximg/ops/")) else file.rpartition("/")[0]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -28,7 +28,7 @@ cases = [
 for shape in [(256, 240, 1), (2, 251, 243, 3)]:
     image = jnp.asarray(rng.random(shape), jnp.float32)
     for mesh in meshes:
-        for function, halo in cases:
+        for function, halo in cases if len(shape) == 3 else cases[-1:]:
             whole, split = jax.jit(function), jax.jit(ops.sharded(function, mesh, halo=halo))
             np.testing.assert_allclose(split(image), whole(image), atol=2e-6)
 blur = cases[0][0]

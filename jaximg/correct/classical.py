@@ -13,10 +13,11 @@ import numpy as np
 from jaximg import ops
 from jaximg.correct.fill import enlarge, halve
 from jaximg.correct.tiles import tiled
-from jaximg.models.estimate import REACH, deblocked, denoised
+from jaximg.models.estimate import REACH, deblocked, denoised, reach
 
-SIDES = (256, 512, 1024)
-"""Sides of the squares that an estimate is made in: large, since they overlap by its reach."""
+SIDES = {1: (256, 512), 3: (256, 512, 1024)}
+"""Sides of the squares that an estimate is made in, by channels: large, since they overlap by its reach; what compares
+the blocks of a grey picture holds about 1 kB a pixel."""
 COARSEST = 48
 """Shorter pictures are not looked at on a coarser scale."""
 
@@ -34,8 +35,8 @@ def estimate(image: np.ndarray, sigma: float) -> np.ndarray:
     Returns:
       `(H, W, C)` float32.
     """
-    level = jnp.float32(sigma)
-    return tiled(lambda cut: _denoised(cut, level), image, rim=REACH, sides=SIDES)
+    level, channels = jnp.float32(sigma), image.shape[-1]
+    return tiled(lambda cut: _denoised(cut, level), image, rim=reach(channels), sides=SIDES[channels])
 
 
 _denoised = jax.jit(denoised)

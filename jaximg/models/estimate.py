@@ -1,6 +1,7 @@
 """What the denoising networks begin with: the picture as shrinking the coefficients of overlapping blocks leaves it.
 
-A small network that is handed a good estimate has to learn only what that misses.
+A small network that is handed a good estimate has to learn only what that misses. What is alike in distant places a
+network of its reach can't compare: in grey pictures `collaborative_wiener` does it first.
 """
 
 from functools import partial
@@ -9,11 +10,13 @@ import jax
 import jax.numpy as jnp
 
 from jaximg import ops
+from jaximg.models.collaborative import REACH as ALIKE
+from jaximg.models.collaborative import collaborative_wiener
 from jaximg.ops.dct import block_dct, block_idct, dct_matrix, quality_tables
 from jaximg.typing import Image, Scalar
 
 REACH = 32
-"""How many pixels to each side an estimate depends on: two passes of blocks of 16 pixels."""
+"""How many pixels to each side shrinking depends on: two passes of blocks of 16 pixels."""
 FAINTEST = 1e-4
 """Noise of a lower level is taken for noise of this one."""
 TRUST = 0.3
@@ -24,8 +27,20 @@ _coloured = partial(ops.dct_denoise, blocks=(8, 16), overlap=2, decorrelate=Fals
 """Colour is smooth, and where it isn't the eye doesn't see it."""
 
 
+def reach(channels: int) -> int:
+    """How many pixels to each side a pixel of `denoised` depends on.
+
+    Example:
+      >>> reach(3), reach(1)
+      (32, 72)
+    """
+    return REACH + ALIKE if channels == 1 else REACH
+
+
 def denoised(image: Image, level: Scalar) -> jax.Array:
     """The picture without white noise: `ops.dct_denoise` in opponent colours, with fewer blocks over those but grey.
+
+    A grey picture's answer is the pilot of `collaborative_wiener`: about 0.5 dB, for several times the work.
 
     Args:
       image: `(..., H, W, 1 or 3)` floating point, nominally [0, 1].
@@ -46,6 +61,8 @@ def denoised(image: Image, level: Scalar) -> jax.Array:
     basis = jnp.asarray(dct_matrix(image.shape[-1]), image.dtype)
     planes = jnp.matmul(image / level, basis.T, precision="highest")
     smooth = _smooth(planes, jnp.ones(2, image.dtype))
+    if image.shape[-1] == 1:
+        smooth = collaborative_wiener(planes, smooth)
     return jnp.matmul(smooth, basis, precision="highest") * level
 
 
