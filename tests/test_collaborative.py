@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaximg import ops
 from jaximg.correct.tiles import tiled
@@ -78,3 +79,8 @@ def test_a_batch_is_its_pictures_and_has_a_gradient(rng):
     slope = jax.grad(lambda x: jnp.sum(jnp.square(collaborative_wiener(x, 0.5 * noisy))))(jnp.asarray(noisy))
     assert bool(jnp.isfinite(slope).all())
     assert float(jnp.abs(slope).max()) > 0
+
+
+def test_colours_are_refused():
+    with pytest.raises(ValueError, match="grey picture"):
+        collaborative_wiener(np.zeros((16, 16, 3), np.float32), np.zeros((16, 16, 3), np.float32))

@@ -46,11 +46,16 @@ def collaborative_wiener(noisy: Image, pilot: Image) -> jax.Array:
       >>> bool(jnp.std(collaborative_wiener(noise, 0.1 * noise)) < 0.1)
       True
 
+    Raises:
+      ValueError: more than one channel, or two shapes.
+
     References:
       Dabov, Foi, Katkovnik and Egiazarian, Image Denoising by Sparse 3-D Transform-Domain Collaborative Filtering,
       IEEE TIP 2007, section III-B.
     """
     noisy, pilot = jnp.asarray(noisy), jnp.asarray(pilot)
+    if noisy.shape[-1] != 1 or noisy.shape != pilot.shape:
+        raise ValueError(f"a grey picture (..., H, W, 1) and its pilot, please, not {noisy.shape} and {pilot.shape}")
     pairs = jnp.stack([noisy, pilot], -4).reshape(-1, 2, *noisy.shape[-3:-1])
     return lax.map(_filter, pairs).reshape(noisy.shape)
 
@@ -81,7 +86,7 @@ def _groups(padded: jax.Array) -> jax.Array:
         apart = apart[:-1] + apart[1:]
         return None, (1 + TIE * rank) * (apart[:, :-1] + apart[:, 1:])
 
-    _, distances = lax.scan(distance, None, (np.arange(len(shifts), dtype=np.float32), shifts))
+    _, distances = lax.scan(distance, None, (jnp.arange(len(shifts), dtype=padded.dtype), shifts))
     _, nearest = lax.top_k(-distances.reshape(len(shifts), -1).T, COUNT)
     wide = padded.shape[1] - BLOCK + 1
     y, x = (RADIUS + np.arange(0, size - BLOCK + 1, STEP) for size in here.shape)
