@@ -86,17 +86,17 @@ def _groups(padded: jax.Array) -> jax.Array:
         apart = apart[:-1] + apart[1:]
         return None, (1 + TIE * rank) * (apart[:, :-1] + apart[:, 1:])
 
-    _, distances = lax.scan(distance, None, (jnp.arange(len(shifts), dtype=padded.dtype), shifts))
+    _, distances = lax.scan(distance, None, (jnp.arange(len(shifts), dtype=padded.dtype), jnp.asarray(shifts)))
     _, nearest = lax.top_k(-distances.reshape(len(shifts), -1).T, COUNT)
     wide = padded.shape[1] - BLOCK + 1
     y, x = (RADIUS + np.arange(0, size - BLOCK + 1, STEP) for size in here.shape)
-    corners = (y[:, None] * wide + x).reshape(-1, 1)
+    corners = jnp.asarray((y[:, None] * wide + x).reshape(-1, 1))
     return (corners + jnp.asarray(shifts @ [wide, 1])[nearest]).T
 
 
 def _nearby() -> np.ndarray:
     """The shifts that are tried, `(shifts, 2)` of rows and columns, the shortest first."""
-    shifts = np.stack(np.mgrid[-RADIUS : RADIUS + 1, -RADIUS : RADIUS + 1], -1).reshape(-1, 2).astype(np.int32)
+    shifts = np.indices((2 * RADIUS + 1, 2 * RADIUS + 1), np.int32).reshape(2, -1).T - RADIUS
     return shifts[np.square(shifts).sum(-1).argsort(kind="stable")]
 
 
