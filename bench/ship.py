@@ -73,7 +73,8 @@ def _stacked(model: Trained) -> list[str]:
     return [
         f"Each channel is a digit, so there are 1000 modes. Of {modes.DRAWS} draws of {modes.SAMPLES:,} samples each,",
         f"`cnn_digits` ({load('cnn_digits').digest}) sees at least {found:.0f} of them in every one; KL to evenly",
-        f"many of each: {kl.mean():.3f} nats (standard deviation {kl.std():.3f}); as many real digits have 0.024.",
+        f"many of each: {kl.mean():.3f} nats (standard deviation {kl.std():.3f}); as many real",
+        f"digits have {modes.REAL_KL:.3f}.",
     ]
 
 
@@ -102,7 +103,7 @@ def _card(model: Trained, run: Path, path: Path, hardware: str, pictures_of: int
             "",
             "## Limits",
             "",
-            "Single digits in the middle of the picture, as MNIST has them; nothing else is known to it, and it",
+            "Digits in the middle of the picture, as MNIST has them; nothing else is known to it, and it",
             "doesn't say so when it sees something else. Writers were American census workers and students.",
             "",
             "## Data and licence",

@@ -17,7 +17,7 @@ from jaximg.models.estimate import REACH, deblocked, denoised, reach
 
 SIDES = {1: (256, 512), 3: (256, 512, 1024)}
 """Sides of the squares that an estimate is made in, by channels: large, since they overlap by its reach; what compares
-the blocks of a grey picture holds about 1 kB a pixel."""
+the blocks of a grey picture holds hundreds of numbers for each pixel."""
 COARSEST = 48
 """Shorter pictures are not looked at on a coarser scale."""
 
