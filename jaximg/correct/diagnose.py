@@ -1,6 +1,8 @@
 """What is wrong with this picture?"""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -108,19 +110,26 @@ def diagnose(image: Image | io.Picture, *, mask: Mask | None = None, pieces: boo
     """
     picture = image if isinstance(image, io.Picture) else io.Picture(pixels=check_pixels(image))
     pixels, alpha = check_pixels(picture.pixels), picture.alpha
-    tear, bands = _displaced(pixels, alpha, mask, pieces)
+    tables = picture.jpeg_tables if picture.orientation == 1 else ()
+    with ThreadPoolExecutor(1) as beside:  # two compilers at once
+        displaced = beside.submit(_displaced, pixels, alpha, mask, pieces)
+        report = _damage(pixels, alpha, tables)
+        tear, bands = displaced.result()
     if tear.confidence:
-        pixels, alpha = mend(pixels, tear)[0], None
+        report = _damage(mend(pixels, tear)[0], None, ())
     elif bands.confidence:
-        pixels = put_back(pixels, bands.shifts)[0]
+        report = _damage(put_back(pixels, bands.shifts)[0], alpha, tables)
+    return replace(report, tear=tear, bands=bands)
+
+
+def _damage(pixels: np.ndarray, alpha: np.ndarray | None, tables: Sequence[np.ndarray]) -> Report:
+    """What is wrong with a picture whose parts lie where they belong."""
     missing = find_missing(pixels, alpha)
-    hole = missing.mask[..., 0]
     pixels = np.where(missing.mask & ~np.isfinite(pixels), np.float32(0.5), pixels)
     impulses = find_impulses(pixels)
     scratches = find_scratches(pixels) if impulses.confidence == 0 else None
-    known = ~(hole | impulses.mask.any(-1) | (scratches.mask[..., 0] if scratches else False))
+    known = ~(missing.mask[..., 0] | impulses.mask.any(-1) | (scratches.mask[..., 0] if scratches else False))
     noise = find_noise(pixels, known)
-    tables = picture.jpeg_tables if picture.orientation == 1 and not tear.confidence else ()
     jpeg = find_jpeg(pixels, tables)
     nothing = np.zeros((*pixels.shape[:2], 1), bool)
     return Report(
@@ -136,8 +145,6 @@ def diagnose(image: Image | io.Picture, *, mask: Mask | None = None, pieces: boo
         missing_confidence=missing.confidence,
         impulses=impulses.mask,
         impulses_confidence=impulses.confidence,
-        tear=tear,
-        bands=bands,
     )
 
 

@@ -11,7 +11,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from jaximg.ops.dct import dct_matrix
+from jaximg.ops.dct import block_basis, dct_matrix
 
 SIDE = 8
 SMOOTHEST = 0.03
@@ -26,7 +26,7 @@ CLIPPED = 0.3
 _DOWN, _ACROSS = np.divmod(np.arange(SIDE * SIDE), SIDE)
 HIGH = _DOWN + _ACROSS >= 9
 LOW = (_DOWN + _ACROSS < 7) & (_DOWN + _ACROSS > 0)
-_DCT = np.kron(dct_matrix(SIDE), dct_matrix(SIDE)).astype(np.float32)
+_DCT = block_basis(SIDE).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaximg.ops.dct import dct_matrix
+from jaximg.ops.dct import block_basis
 from jaximg.typing import Image
 
 BLOCK = 8
@@ -102,7 +102,7 @@ def _nearby() -> np.ndarray:
 
 def _coefficients(plane: jax.Array) -> jax.Array:
     """The DCT of every block, `(blocks, BLOCK ** 2)`."""
-    kernel = jnp.asarray(_block_basis(), plane.dtype).T.reshape(BLOCK, BLOCK, 1, -1)
+    kernel = jnp.asarray(block_basis(BLOCK), plane.dtype).T.reshape(BLOCK, BLOCK, 1, -1)
     out = _convolve(plane[None, :, :, None], kernel, padding="VALID")
     return out.reshape(-1, BLOCK**2)
 
@@ -113,7 +113,7 @@ def _put_back(stack: jax.Array, weight: jax.Array, at: jax.Array, shape: tuple[i
     rows = jnp.concatenate([stack * weights, weights], -1).reshape(-1, BLOCK**2 + 1)
     high, wide = (size - BLOCK + 1 for size in shape)
     sums = jnp.zeros((high * wide, BLOCK**2 + 1), stack.dtype).at[at.reshape(-1)].add(rows)
-    blocks = jnp.matmul(sums[:, :-1], jnp.asarray(_block_basis(), stack.dtype), precision="highest")
+    blocks = jnp.matmul(sums[:, :-1], jnp.asarray(block_basis(BLOCK), stack.dtype), precision="highest")
     blocks = blocks.reshape(high, wide, BLOCK, BLOCK)
     total = jnp.zeros(shape, stack.dtype)
     for y in range(BLOCK):
@@ -142,8 +142,3 @@ def _haar(count: int) -> np.ndarray:
     while len(rows) < count:
         rows = np.vstack([np.kron(rows, [1, 1]), np.kron(np.eye(len(rows)), [1, -1])]) / np.sqrt(2)
     return rows
-
-
-def _block_basis() -> np.ndarray:
-    """The orthonormal DCT of a block, `(coefficients, pixels)`."""
-    return np.kron(dct_matrix(BLOCK), dct_matrix(BLOCK))

@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 
 from jaximg.ops import windows
-from jaximg.ops.dct import dct_matrix
+from jaximg.ops.dct import block_basis, dct_matrix
 from jaximg.typing import Image, Scalar, check_image, check_size, is_traced
 
 HARD = 2.7
@@ -187,10 +187,10 @@ def _shrink_blocks(
 
 def _transform(tiles: jax.Array, n: int, *, inverse: bool = False) -> jax.Array:
     """The 2-D DCT of `(B, n * n)` blocks: one product where it is small, else down and across."""
-    basis = dct_matrix(n) if inverse else dct_matrix(n).T
     if n <= 8:
-        return jnp.matmul(tiles, jnp.asarray(np.kron(basis, basis), tiles.dtype), precision="highest")
-    basis = jnp.asarray(basis, tiles.dtype)
+        whole = block_basis(n) if inverse else block_basis(n).T
+        return jnp.matmul(tiles, jnp.asarray(whole, tiles.dtype), precision="highest")
+    basis = jnp.asarray(dct_matrix(n) if inverse else dct_matrix(n).T, tiles.dtype)
     across = jnp.matmul(tiles.reshape(-1, n), basis, precision="highest").reshape(-1, n, n).swapaxes(1, 2)
     return jnp.matmul(across.reshape(-1, n), basis, precision="highest").reshape(-1, n * n)
 

@@ -114,6 +114,9 @@ class Classifier(Config):
       optimizer: how it is trained.
       ema: decay of the average of the weights that is evaluated and kept; 0 for the weights themselves.
       shift: pictures are moved by up to this many pixels each way, at random.
+      policy: other changes at random, of `jaximg.train.augment.NAMES` with commas between them.
+      instances: every picture is a class of its own, known however it is changed: features without labels, of which
+        none is held out.
     """
 
     model: str = "cnn"
@@ -121,6 +124,8 @@ class Classifier(Config):
     optimizer: Optimizer = Optimizer()
     ema: float = 0.0
     shift: int = 0
+    policy: str = ""
+    instances: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

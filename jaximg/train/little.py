@@ -1,6 +1,6 @@
 """What the settings of a GAN say about its data: few of them, damaged, augmented; as arguments of its step."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -68,11 +68,27 @@ def step_options(settings: Gan, train: Dataset | None) -> dict[str, Any]:
     return options
 
 
-def _change(settings: Gan) -> Callable[..., Any]:
+def _change(settings: Gan) -> augment.Change:
     if settings.augment not in POLICIES:
         raise RunError(f"augment {settings.augment!r}: there are {', '.join(filter(None, POLICIES))}")
-    names = [name.strip() for name in settings.policy.split(",") if name.strip()]
+    return policy(settings.policy, POLICIES[settings.augment])
+
+
+def policy(told: str, usual: Sequence[str] = ()) -> augment.Change:
+    """The changes that some settings name.
+
+    Args:
+      told: names with commas between them.
+      usual: those for none.
+
+    Returns:
+      As `augment.augmentation`.
+
+    Raises:
+      RunError: no such change.
+    """
+    names = [name.strip() for name in told.split(",") if name.strip()]
     try:
-        return augment.augmentation(names or POLICIES[settings.augment])
+        return augment.augmentation(names or usual)
     except ValueError as error:
         raise RunError(f"policy: {error}") from None

@@ -1,5 +1,6 @@
 """From a config, plain values, to what `fit` needs: models, optimizers, pure steps, and what is measured."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -34,6 +35,8 @@ from jaximg.typing import Key
 Shape = tuple[int, int, int]
 COVERED = 2000
 """Stacked pictures whose coverage is measured."""
+DRAWN = 100
+"""Classes of a confusion matrix that can be looked at."""
 MEASURED = ("frechet", "kid", "precision", "recall", "density", "coverage", "kl", "memorisation")
 """Figures of a generator that stats.jsonl has, beside those of real pictures."""
 
@@ -53,6 +56,9 @@ def datasets(settings: Config) -> tuple[Dataset, Dataset]:
     """
     if isinstance(settings, Restoration):
         return restoration.datasets(settings)
+    if getattr(settings, "instances", False):
+        whole = data.instances(data.load(settings.data, holdout=0.0, size=settings.size))
+        return whole, whole
     both = [data.load(settings.data, part, holdout=settings.holdout, size=settings.size) for part in ("train", "test")]
     if (isinstance(settings, Classifier) or getattr(settings, "conditional", False)) and both[0].labels is None:
         raise RunError(f"{settings.data} has no labels: a classifier needs a folder for each class, or labels beside")
@@ -186,11 +192,24 @@ def _arguments(settings: Classifier, classes: tuple[str, ...]) -> dict[str, Any]
     return {"classes": len(classes), **settings.options}
 
 
+def _changes(settings: Classifier) -> Callable[[Key, jax.Array], jax.Array] | None:
+    """What is done to a training picture `(H, W, C)` in [0, 1]."""
+    if not settings.policy:
+        return partial(shifted, reach=settings.shift) if settings.shift else None
+    policy = little.policy(settings.policy)
+
+    def change(key: Key, image: jax.Array) -> jax.Array:
+        image = 0.5 * policy(key, 2.0 * image - 1.0, jnp.float32(1)) + 0.5
+        return shifted(jax.random.fold_in(key, 1), image, reach=settings.shift) if settings.shift else image
+
+    return change
+
+
 def _classifier(
     settings: Classifier, shape: Shape, classes: tuple[str, ...], sets: tuple[Dataset, Dataset] | None
 ) -> Task:
     model, tx = build(settings.model, _arguments(settings, classes)), optimizer(settings.optimizer, settings.steps)
-    augment = partial(shifted, reach=settings.shift) if settings.shift else None
+    augment = _changes(settings)
 
     def init(key: Key) -> TrainState:
         return init_classifier_state(model, tx, key, jnp.zeros((1, *shape)), ema=settings.ema > 0)
@@ -219,6 +238,8 @@ def _classifier(
         return {"test/accuracy": accuracy(logits(state), np.asarray(test.labels))}
 
     def drawings(state: TrainState) -> dict[str, np.ndarray]:
+        if len(classes) > DRAWN:
+            return {}
         table = confusion_matrix(np.argmax(logits(state), -1), np.asarray(test.labels), len(classes))
         return {"confusion": confusion_picture(table, classes)}
 

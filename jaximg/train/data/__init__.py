@@ -9,7 +9,8 @@ files, .npz, CIFAR's binary files, ArrayRecord, and folders of pictures.
 
 from jaximg.train.data.batches import batches, indices
 from jaximg.train.data.dataset import DataError, Dataset
+from jaximg.train.data.few import instances
 from jaximg.train.data.load import load
 from jaximg.train.data.stacked import stacked
 
-__all__ = ["DataError", "Dataset", "batches", "indices", "load", "stacked"]
+__all__ = ["DataError", "Dataset", "batches", "indices", "instances", "load", "stacked"]

@@ -29,6 +29,25 @@ def few(dataset: Dataset, count: int) -> Dataset:
     return dataset.take(np.sort(np.concatenate([np.flatnonzero(labels == x)[:count] for x in np.unique(labels)])))
 
 
+def instances(dataset: Dataset) -> Dataset:
+    """The same pictures, each a class of its own.
+
+    Args:
+      dataset: its own labels are forgotten.
+
+    Returns:
+      Labels 0, 1, 2 ...
+
+    Example:
+      >>> instances(Dataset("x", np.zeros((3, 1, 1, 1), np.uint8))).labels.tolist()
+      [0, 1, 2]
+
+    References:
+      Dosovitskiy et al., Discriminative unsupervised feature learning with exemplar CNNs, TPAMI 2016.
+    """
+    return replace(dataset, labels=np.arange(len(dataset), dtype=np.int32), classes=())
+
+
 def hold_back(dataset: Dataset, share: float) -> Dataset:
     """The data set without some of its pictures, which it has as `held`; each class gives its share.
 
