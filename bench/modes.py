@@ -1,4 +1,4 @@
-"""Mode collapse on Stacked MNIST: `python -m bench.modes --data DIR [--quick] [--run RUN] [--only fc] [--sweep]`.
+"""Mode collapse on Stacked MNIST: `python -m bench.modes --data DIR [--quick] [--run RUN] [--only fc] [--sweep FILE]`.
 
 Three random digits of MNIST's 60,000 are the channels of a 28 x 28 x 3 picture: 1000 modes. Of 26,000 samples each
 channel is classified by the shipped CNN, which no GAN is trained with; counted are the distinct triples, and
@@ -7,15 +7,17 @@ own imbalance. Classes are not balanced, and no generator makes its channels apa
 
 Rows: real digits; the conv nets (`--run RUN`, the folder of a run of the config stacked_mnist, or else the generator
 that is shipped); the article's dense nets with the vanilla loss, and the same nets with the relativistic one, R1 and R2
-(their discriminator without batch norm), each at the same number of pictures (`--pictures`). `--sweep` trains the conv
-nets with five seeds at three learning rates, 300,000 pictures each: hours.
+(their discriminator without batch norm), each at the same number of pictures (`--pictures`). `--sweep FILE` trains
+the conv nets with five seeds at three learning rates, 300,000 pictures each: hours, in as many goes as one likes.
 """
 
+import json
 import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from bench.table import Row, at_least, at_most, emit, parser
 from jaximg.cli import configs
 from jaximg.evaluate import channel_classes, mode_statistics
 from jaximg.train import config, data, tasks
+from jaximg.train.data.load import Part
 from jaximg.train.loop import Every, NonFiniteError, Progress, fit
 from jaximg.train.trained import Trained, load, shipped
 
@@ -64,7 +67,7 @@ def main() -> int:
     arguments.add_argument("--pictures", type=int, help="that the dense nets see; 1,000,000, or 100,000 if quick")
     arguments.add_argument("--seeds", type=int, default=5, help="of the sweep")
     arguments.add_argument("--many", action="store_true", help="the conv nets' figures at 240,000 samples too")
-    arguments.add_argument("--sweep", action="store_true", help="five seeds, three learning rates; hours")
+    arguments.add_argument("--sweep", type=Path, help="keeps there what each run scored; goes on where it stopped")
     options = arguments.parse_args()
     if options.data is None:
         print("--data DIR, please: a folder with mnist/ in it")
@@ -102,7 +105,7 @@ def of(model: Trained) -> Callable[[int, int], np.ndarray]:
     return lambda draw, count: model.samples(range(draw * count, (draw + 1) * count))
 
 
-def digits(options: Namespace, part: str = "train") -> data.Dataset:
+def digits(options: Namespace, part: Part = "train") -> data.Dataset:
     """MNIST's digits, grey."""
     return data.load(options.data / "mnist" if (options.data / "mnist").is_dir() else options.data, part)
 
@@ -154,21 +157,33 @@ def _fc(options: Namespace) -> Iterator[Row]:
 def _sweep(options: Namespace) -> Iterator[Row]:
     base = configs.load("stacked_mnist", config.Gan)
     budget = options.pictures or 300_000
-    finished, fewest = 0, 1000.0
-    for rate in RATES:
-        for seed in range(options.seeds):
-            settings = replace(base, optimizer=replace(base.optimizer, learning_rate=rate), seed=seed, judge="")
-            try:
-                model, _ = trained(settings, options, budget)
-            except NonFiniteError as error:
-                print(f"  {error}")
-                continue
-            found, kl = scores(of(model), 1)
-            yield Row(f"conv nets, rate {rate:g}, seed {seed}: modes", found, "", "KL", float(kl[0]))
-            finished, fewest = finished + 1, min(fewest, found)
-    runs = len(RATES) * options.seeds
-    yield Row(f"runs of {runs} that finish", finished, "", None, None, at_least(runs))
-    yield Row("fewest modes of any", fewest, "", None, None, at_least(900))
+    done: dict[str, list[float]] = json.loads(options.sweep.read_text()) if options.sweep.is_file() else {}
+    cells = {
+        f"rate {rate:g}, seed {seed}, {budget} pictures": (rate, seed)
+        for seed in range(options.seeds)
+        for rate in RATES
+    }
+    for name, (rate, seed) in cells.items():
+        if name not in done:
+            faster = replace(base.optimizer, learning_rate=rate)
+            done[name] = _run(replace(base, optimizer=faster, seed=seed, judge="", patience=0), options, budget)
+            options.sweep.write_text(json.dumps(done, indent=1) + "\n")
+        if done[name]:
+            yield Row(f"conv nets, {name}: modes", done[name][0], "", "KL", done[name][1])
+    finished = [done[name] for name in cells if done[name]]
+    yield Row(f"runs of {len(cells)} that finish", len(finished), "", None, None, at_least(len(cells)))
+    yield Row("fewest modes of any", min((found for found, _ in finished), default=0), "", None, None, at_least(900))
+
+
+def _run(settings: config.Gan, options: Namespace, budget: int) -> list[float]:
+    """Modes and KL of one run; nothing where it ends in numbers that are none."""
+    try:
+        model, _ = trained(settings, options, budget)
+    except NonFiniteError as error:
+        print(f"  {error}")
+        return []
+    found, kl = scores(of(model), 1)
+    return [float(found), float(kl[0])]
 
 
 def trained(settings: config.Gan, options: Namespace, pictures: int) -> tuple[Trained, float]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaximg.train import ambient, augment, little, tasks
-from jaximg.train.config import Gan
+from jaximg.train.config import Classifier, Gan
 from jaximg.train.data import Dataset
 from jaximg.train.data.few import few, hold_back
 from jaximg.train.folder import RunError
@@ -150,3 +150,19 @@ def test_an_ambient_gan_damages_its_fakes_and_no_reals():
 def test_a_mistaken_policy_is_told(options, said):
     with pytest.raises(RunError, match=said):
         little.step_options(settings(**({"augment": "diffaugment"} | options)), None)
+
+
+def test_pictures_without_labels_are_classes_of_their_own_however_they_are_changed(tmp_path):
+    np.savez(tmp_path / "few.npz", x=RNG.integers(0, 255, (6, 12, 12, 3), np.uint8))
+    options = {"options": {"features": (4,), "hidden": (8,)}, "policy": "flip,brightness", "instances": True}
+    config = Classifier(data=str(tmp_path / "few.npz"), steps=3, batch=6, shift=1, **options)
+    train, test = tasks.datasets(config)
+    assert (len(train), len(train.classes), train.labels.tolist()) == (6, 6, list(range(6)))
+    task = tasks.task_of(config, train.shape, train.classes, sets=(train, test))
+    state, step = jax.jit(task.init)(jax.random.key(0)), jax.jit(task.make_step(None))
+    batch = {"image": jnp.asarray(train.images), "label": jnp.asarray(train.labels), "index": jnp.arange(6)}
+    changed = step(state, batch)[1]["loss"]
+    plain = tasks.task_of(replace(config, policy="", shift=0), train.shape, train.classes).make_step(None)
+    assert float(changed) != pytest.approx(float(jax.jit(plain)(state, batch)[1]["loss"]))
+    with pytest.raises(RunError, match="policy"):
+        tasks.task_of(replace(config, policy="mirror"), train.shape, train.classes).make_step(None)

@@ -9,6 +9,7 @@ from jaximg import ops
 from jaximg.correct.tiles import tiled
 from jaximg.models import collaborative
 from jaximg.models.collaborative import collaborative_wiener
+from jaximg.ops.dct import block_basis
 
 
 def bricks(height: int, width: int) -> np.ndarray:
@@ -38,7 +39,7 @@ def test_it_is_the_filter_of_the_paper_in_a_plain_loop(rng, monkeypatch):
 def in_a_loop(noisy: np.ndarray, pilot: np.ndarray) -> np.ndarray:
     """One group after the other, in double precision."""
     noisy, pilot = (np.pad(x[..., 0].astype(np.float64), 16, mode="symmetric") for x in (noisy, pilot))
-    basis, haar = collaborative._block_basis(), collaborative._haar(4)
+    basis, haar = block_basis(8), collaborative._haar(4)
     total, cover = np.zeros(noisy.shape), np.zeros(noisy.shape)
 
     def stack(picture: np.ndarray, corners: list[tuple[int, int]]) -> np.ndarray:

@@ -102,6 +102,12 @@ def test_pictures_of_several_sizes_need_one_and_are_brought_to_it(tmp_path):
     assert np.all(small.images[3] == 77)
 
 
+def test_transparent_pictures_lie_on_white(tmp_path):
+    half = np.array([[[10, 20, 30, 0], [10, 20, 30, 255]]], np.uint8)
+    Image.fromarray(half).save(tmp_path / "a.png")
+    assert data.load(tmp_path, holdout=0).images[0].tolist() == [[[255, 255, 255], [10, 20, 30]]]
+
+
 def record(label: int, picture: bytes) -> bytes:
     """A tf.train.Example with "image" and "label"."""
 
