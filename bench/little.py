@@ -1,7 +1,7 @@
 """Learning from 300 digits: `python -m bench.little --data DIR [--quick] [--arm none,ada] [--grid FILE.png]`.
 
 The config `little_digits` with and without adaptive augmentation, the same networks, pictures seen and seed. Each arm
-is scored every 16,000 pictures by the Frechet distance of its averaged generator to test digits, in the features of the
+is scored every 64,000 pictures by the Frechet distance of its averaged generator to test digits, in the features of the
 shipped classifier, and its best moment counts; more samples are then taken of that one. A part of the 300 is kept back
 by ADA. Without `--data` the digits are the 5,000 of an installed package. `--quick` trains a few steps, to see that all
 works.
@@ -25,7 +25,7 @@ from jaximg.train.loop import Every, fit
 from jaximg.train.state import TrainState
 from jaximg.train.trained import Trained, load
 
-EVERY, QUICK = 500, 12
+EVERY, QUICK = 1000, 12
 """Steps between two looks, and of a quick run."""
 FEW, MANY = 1000, 10_000
 """Samples at each look, and of the best moment."""
