@@ -26,7 +26,7 @@ BATCH = 50
 def main() -> int:
     """Fills and judges; the exit code is 1 if a target is missed."""
     arguments = parser(__doc__)
-    arguments.add_argument("--generator", default="dcgan_digits", help="a run, or a shipped name")
+    arguments.add_argument("--generator", default="conv_digits", help="a run, or a shipped name")
     arguments.add_argument("--pictures", type=int, help="how many digits")
     arguments.add_argument("--grid", type=Path, help="draw some: whole, holed, harmonic, by the generator")
     options = arguments.parse_args()

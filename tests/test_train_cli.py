@@ -79,16 +79,16 @@ def test_predict_goes_on_past_a_bad_file(capsys, tmp_path):
 
 def test_generate_writes_grids_files_and_films_and_replaces_nothing_unasked(capsys, tmp_path):
     grid, folder, film = tmp_path / "grid.png", tmp_path / "each", tmp_path / "film.gif"
-    assert call(capsys, "generate", "dcgan_digits", "--seeds", "0-3", "-o", grid, "--scale", 1)[0] == 0
+    assert call(capsys, "generate", "conv_digits", "--seeds", "0-3", "-o", grid, "--scale", 1)[0] == 0
     assert pixels(grid).shape == (58, 58)
-    assert call(capsys, "generate", "dcgan_digits", "--seeds", "2,9", "-o", folder, "--scale", 1)[0] == 0
+    assert call(capsys, "generate", "conv_digits", "--seeds", "2,9", "-o", folder, "--scale", 1)[0] == 0
     assert sorted(path.name for path in folder.iterdir()) == ["seed000002.png", "seed000009.png"]
     assert np.array_equal(pixels(folder / "seed000002.png"), pixels(grid)[30:58, :28])
-    assert call(capsys, "generate", "dcgan_digits", "--seeds", "0,1", "-o", film, "--frames", 3)[0] == 0
+    assert call(capsys, "generate", "conv_digits", "--seeds", "0,1", "-o", film, "--frames", 3)[0] == 0
     with Image.open(film) as opened:
         assert opened.n_frames == 6
     for out in (grid, folder, film):
-        code, _, err = call(capsys, "generate", "dcgan_digits", "--seeds", "0,2", "-o", out)
+        code, _, err = call(capsys, "generate", "conv_digits", "--seeds", "0,2", "-o", out)
         assert code == 1
         assert "exists; --overwrite replaces it" in err
 
@@ -105,19 +105,19 @@ def test_a_generator_fills_holes_and_says_what_it_would_make_a_picture_from(caps
     Image.fromarray(whole).save(picture)
     Image.fromarray(hole).save(mask)
     filled, beside, numbers = tmp_path / "filled.png", tmp_path / "beside.png", tmp_path / "z.npy"
-    code, out, _ = call(capsys, "correct", "--prior", "dcgan_digits", "--mask", mask, picture, "-o", filled)
+    code, out, _ = call(capsys, "correct", "--prior", "conv_digits", "--mask", mask, picture, "-o", filled)
     assert (code, "prior" in out) == (0, True)
     assert np.array_equal(pixels(filled)[hole == 0], whole[hole == 0])
-    words = ("project", "dcgan_digits", picture, "-o", beside, "--numbers", numbers, "--steps", 3, "--scale", 1)
+    words = ("project", "conv_digits", picture, "-o", beside, "--numbers", numbers, "--steps", 3, "--scale", 1)
     assert call(capsys, *words)[0] == 0
     assert (pixels(beside).shape, np.load(numbers).shape) == ((28, 58), (1, 64))
     Image.fromarray(whole[:20]).save(tmp_path / "small.png")
-    code, _, err = call(capsys, "project", "dcgan_digits", tmp_path / "small.png", "-o", tmp_path / "no.png")
-    assert (code, "28 x 20 pixels, dcgan_digits makes 28 x 28" in err) == (1, True)
+    code, _, err = call(capsys, "project", "conv_digits", tmp_path / "small.png", "-o", tmp_path / "no.png")
+    assert (code, "28 x 20 pixels, conv_digits makes 28 x 28" in err) == (1, True)
 
 
 def test_truncated_pictures_are_more_alike():
-    wide, narrow = (load("dcgan_digits").samples(range(20), truncation=t) for t in (1.0, 0.3))
+    wide, narrow = (load("conv_digits").samples(range(20), truncation=t) for t in (1.0, 0.3))
     assert narrow.std(0).mean() < wide.std(0).mean()
 
 
@@ -125,7 +125,7 @@ def test_evaluate_measures_what_comes_with_the_package(capsys, tmp_path):
     code, out, _ = call(capsys, "evaluate", "cnn_digits", "--json", tmp_path / "a.json")
     assert code == 0
     assert json.loads((tmp_path / "a.json").read_text())["accuracy"] > 0.97
-    code, out, _ = call(capsys, "evaluate", "dcgan_digits", "--samples", 400, "--json", tmp_path / "b.json")
+    code, out, _ = call(capsys, "evaluate", "conv_digits", "--samples", 400, "--json", tmp_path / "b.json")
     assert code == 0
     found = json.loads((tmp_path / "b.json").read_text())
     assert min(found["classes"]) > 0.02
@@ -196,14 +196,14 @@ def test_the_same_command_goes_on_and_after_the_end_begins_anew(capsys, tmp_path
         (["train", "cnn_digits_quick", "--parallel", "pmap", "--batch", "7"], 1, "7 can't be shared by 2 devices"),
         (["generate", "nothing"], 1, "no folder of a run, and no model of that name; there are"),
         (["generate", "cnn_digits"], 1, "is a classifier, and this takes a generator"),
-        (["generate", "dcgan_digits", "--seeds", "9-3"], 2, "A range goes upwards"),
-        (["generate", "dcgan_digits", "--seeds", "all"], 2, "numbers and ranges, with commas"),
-        (["generate", "dcgan_digits", "-o", "a.mp4"], 2, "a grid is .png"),
-        (["generate", "dcgan_digits", "--class", "3"], 2, "was not trained to make pictures to order"),
+        (["generate", "conv_digits", "--seeds", "9-3"], 2, "A range goes upwards"),
+        (["generate", "conv_digits", "--seeds", "all"], 2, "numbers and ranges, with commas"),
+        (["generate", "conv_digits", "-o", "a.mp4"], 2, "a grid is .png"),
+        (["generate", "conv_digits", "--class", "3"], 2, "was not trained to make pictures to order"),
         (["evaluate", "cnn_digits", "--page", "a.html"], 1, "is no folder of a run"),
-        (["correct", "--prior", "dcgan_digits", "a.png"], 2, "give --mask FILE"),
+        (["correct", "--prior", "conv_digits", "a.png"], 2, "give --mask FILE"),
         (["predict", "cnn_digits"], 2, "no picture given"),
-        (["predict", "dcgan_digits", "a.png"], 1, "is a generator, and this takes a classifier"),
+        (["predict", "conv_digits", "a.png"], 1, "is a generator, and this takes a classifier"),
         (["evaluate", "nothing"], 1, "no model of that name"),
     ],
 )

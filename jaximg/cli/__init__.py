@@ -93,5 +93,5 @@ examples:
   jaximg correct photo.jpg
   jaximg correct scans/ --recursive -o better/ --compare --report
   jaximg op gaussian_blur photo.jpg soft.jpg --sigma 2
-  jaximg generate dcgan_digits --seeds 0-63 -o grid.png
+  jaximg generate conv_digits --seeds 0-63 -o grid.png
   jaximg train cnn_digits"""

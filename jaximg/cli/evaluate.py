@@ -26,7 +26,7 @@ MODES = 26_000
 class Options:
     """Measure a trained model: a classifier's accuracy, a generator's samples, a restorer's repairs.
 
-    RUN is the folder of a run, or a model that comes with jaximg: cnn_digits, dcgan_digits. Beside each number of a
+    RUN is the folder of a run, or a model that comes with jaximg: cnn_digits, conv_digits. Beside each number of a
     generator stands what real pictures score against other real ones.
 
     Attributes:

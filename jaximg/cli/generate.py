@@ -24,7 +24,7 @@ class Options:
 
     Of a generator that makes pictures to order, each seed has the class of its last figure, or all have --class.
 
-    RUN is the folder of a run, or a model that comes with jaximg: dcgan_digits.
+    RUN is the folder of a run, or a model that comes with jaximg: conv_digits.
 
     Attributes:
       run: a folder, or a name.

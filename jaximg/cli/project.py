@@ -21,7 +21,7 @@ class Options:
     """Find what a generator would make pictures from: each one beside its likeness, and the numbers that make it.
 
     Attributes:
-      run: the folder of a run, or a generator that comes with jaximg: dcgan_digits.
+      run: the folder of a run, or a generator that comes with jaximg: conv_digits.
       inputs: pictures of the size that the generator makes.
       output: FILE.png, a row for each picture: as it is, and what the generator makes of it.
       numbers: write the numbers too, a row for each picture: FILE.npy.
