@@ -5,8 +5,8 @@
     jaximg train conv_digits --set conditional=False      # digits of any class
 
 time: an hour of one core
-expect: with conditional=False, as `conv_digits` was trained that comes with jaximg: 10,000 samples at a Frechet distance
-  of 0.95 from MNIST (0.55 between real pictures), precision 0.87, recall 0.63
+expect: with conditional=False, as `conv_digits` was trained that comes with jaximg, 10,000 samples at a Frechet
+  distance of 0.95 from MNIST (0.55 between real pictures), precision 0.87, recall 0.63
 """
 
 from jaximg.train.config import Gan, Optimizer
