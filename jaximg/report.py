@@ -15,7 +15,7 @@ from PIL import ImageDraw, ImageFont
 
 from jaximg.evaluate.pictures import grid
 
-__all__ = ["Comparison", "contact_sheet", "curve", "film", "grid", "label", "on_white", "page", "run_page", "save"]
+__all__ = ["Comparison", "contact_sheet", "curve", "film", "grid", "label", "page", "run_page", "save"]
 
 CAPTION = 20
 """Height of a line of text under a picture, in pixels."""
@@ -64,23 +64,6 @@ def contact_sheet(
     """
     labelled = [label(_shrunk(image, cell), name) for image, name in zip(images, names, strict=True)]
     return grid(labelled, columns=columns)
-
-
-def on_white(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """What a viewer shows of a picture with transparency on a white page.
-
-    Args:
-      pixels: `(H, W, C)` in [0, 1].
-      alpha: `(H, W, 1)`, 0 where it is transparent, or None.
-
-    Returns:
-      `(H, W, C)`.
-
-    Example:
-      >>> on_white(np.zeros((1, 1, 3)), np.full((1, 1, 1), 0.25))[0, 0].tolist()
-      [0.75, 0.75, 0.75]
-    """
-    return pixels if alpha is None else pixels * alpha + (1 - alpha)
 
 
 def save(path: str | Path, image: np.ndarray) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaximg import report
+from jaximg import io, report
 
 
 def picture(height: int, width: int, channels: int = 3, value: float = 0.5) -> np.ndarray:
@@ -67,7 +67,7 @@ def test_a_contact_sheet_wants_a_name_for_each():
 
 def test_transparent_pixels_show_the_white_page():
     alpha = np.array([[[0.0], [1.0]]], np.float32)
-    assert report.on_white(picture(1, 2, value=0.25), alpha)[0, :, 0].tolist() == [1.0, 0.25]
+    assert io.Picture(picture(1, 2, value=0.25), alpha).on_white[0, :, 0].tolist() == [1.0, 0.25]
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -175,7 +175,7 @@ def _compared(before: "Picture", after: "Picture") -> "Picture":
 
     from jaximg import report
 
-    pair = [report.on_white(picture.pixels, picture.alpha) for picture in (before, after)]
+    pair = [picture.on_white for picture in (before, after)]
     size = [max(picture.shape[axis] for picture in pair) for axis in (0, 1)]
     more = [[(0, n - picture.shape[axis]) for axis, n in enumerate(size)] + [(0, 0)] for picture in pair]
     pair = [np.pad(picture, m, constant_values=1.0) for picture, m in zip(pair, more, strict=True)]

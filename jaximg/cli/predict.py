@@ -61,13 +61,13 @@ def main(argv: Sequence[str]) -> int:
 def _worker(options: Options) -> Callable[[paths.Source], str]:
     import numpy as np
 
-    from jaximg import io, report
+    from jaximg import io
 
     model = runs.trained(options.run, "classifier")
 
     def work(source: paths.Source) -> str:
         picture = io.read(source.path)
-        image, inverted = _prepared(report.on_white(picture.pixels, picture.alpha), model, options.invert)
+        image, inverted = _prepared(picture.on_white, model, options.invert)
         shares = model.probabilities(image[None])[0]
         best = np.argsort(-shares)[:TOP]
         told = "  ".join(f"{model.classes[i]} {shares[i]:.1%}" for i in best)

@@ -66,6 +66,16 @@ class Picture:
         return dataclasses.replace(self, **changes)
 
     @property
+    def on_white(self) -> np.ndarray:
+        """The pixels `(H, W, C)` as a viewer shows them where they are transparent, on a white page.
+
+        Example:
+          >>> Picture(np.zeros((1, 1, 3)), np.full((1, 1, 1), 0.25)).on_white[0, 0].tolist()
+          [0.75, 0.75, 0.75]
+        """
+        return self.pixels if self.alpha is None else self.pixels * self.alpha + (1 - self.alpha)
+
+    @property
     def jpeg_quality(self) -> int | None:
         """The quality, 1 to 100, that libjpeg would have needed for these quantisation tables; None if not a JPEG.
 

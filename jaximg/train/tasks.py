@@ -56,7 +56,7 @@ def datasets(settings: Config) -> tuple[Dataset, Dataset]:
     """
     if isinstance(settings, Restoration):
         return restoration.datasets(settings)
-    if getattr(settings, "instances", False):
+    if isinstance(settings, Classifier) and settings.instances:
         whole = data.instances(data.load(settings.data, holdout=0.0, size=settings.size))
         return whole, whole
     both = [data.load(settings.data, part, holdout=settings.holdout, size=settings.size) for part in ("train", "test")]

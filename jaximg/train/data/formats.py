@@ -204,12 +204,9 @@ def _pictures(folder: Path, part: str, size: int | None, channels: int | None) -
 
 def _sample(path: Path, size: int | None, channels: int | None) -> np.ndarray:
     try:
-        picture = io.read(path)
+        pixels = io.read(path).on_white
     except io.ReadError as error:
         raise DataError(str(error)) from None
-    pixels = picture.pixels
-    if picture.alpha is not None:  # on white paper
-        pixels = pixels * picture.alpha + (1 - picture.alpha)
     return np.round(255 * square(with_channels(pixels, channels), size)).astype(np.uint8)
 
 
