@@ -4,12 +4,15 @@ Gaussian noise: float noise on [0, 1], the input not clipped, `numpy.random.seed
 clipped and rounded to 8 bits; PSNR on 255 over the whole picture, mean over the pictures. Pictures: DIR/bench/kodak24
 and DIR/bench/set12, none of them trained on. Peers run on the same pictures: BM3D (PyPI `bm3d`), OpenCV's non-local
 means and Telea, our own biharmonic fill. `--sheet PATH` draws a contact sheet. `--only NAME` measures one of the
-groups: gaussian, gray, jpeg, blind, camera, fill, scratches, upscale, clean, speed.
+groups: gaussian, gray, jpeg, blind, camera, fill, scratches, upscale, clean, speed. `--ensemble` asks the networks
+eight times, the picture turned and mirrored.
 """
 
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -71,10 +74,11 @@ def nl_means(image: np.ndarray, sigma: float) -> np.ndarray:
 
 
 class Sets:
-    """The pictures, read once."""
+    """The pictures, and the repairs as the command line asks for them."""
 
-    def __init__(self, data: Path, quick: bool) -> None:
+    def __init__(self, data: Path, quick: bool, ensemble: bool = False) -> None:
         self.data, self.quick = data, quick
+        self.correct, self.fill = partial(correct, ensemble=ensemble), partial(fill, ensemble=ensemble)
 
     def __getitem__(self, name: str) -> list[np.ndarray]:
         pictures = [io.read(path).pixels for path in io.find_images([self.data / "bench" / name])]
@@ -98,7 +102,7 @@ def gaussian(sets: Sets, name: str, targets: dict[int, float], weights: str) -> 
             return noisy(clean, sigma)
 
         def ours(x: np.ndarray, sigma: int = sigma) -> np.ndarray:
-            return correct(x, report=known_noise(sigma), only="denoise")
+            return sets.correct(x, report=known_noise(sigma), only="denoise")
 
         aim = at_least(target) if weights in network.names() else None
         yield Row(f"{name}, sigma {sigma}", mean(pictures, damage, ours), "dB", target=aim)
@@ -115,7 +119,7 @@ def jpeg(sets: Sets) -> Iterator[Row]:
     for quality in (10, 20):
         pairs = [(degrade.jpeg_real(clean, quality), clean) for clean in sets["kodak24"]]
         told = Report(jpeg_quality=quality, jpeg_confidence=1.0)
-        gain = np.mean([psnr(correct(x, report=told, only="jpeg"), c) - psnr(x, c) for x, c in pairs])
+        gain = np.mean([psnr(sets.correct(x, report=told, only="jpeg"), c) - psnr(x, c) for x, c in pairs])
         yield Row(f"kodak24, JPEG quality {quality}, gain", float(gain), "dB", target=at_least(1.4))
 
 
@@ -123,8 +127,8 @@ def blind(sets: Sets) -> Iterator[Row]:
     """What is lost where the level is measured and not told; the noisy pictures as 8-bit files."""
     for sigma in (5, 15, 25, 50):
         pairs = [(rounded(noisy(clean, sigma)).astype(np.float32), clean) for clean in sets["kodak24"]]
-        told = np.mean([psnr(correct(x, report=known_noise(sigma), only="denoise"), c) for x, c in pairs])
-        found = np.mean([psnr(correct(x), c) for x, c in pairs])
+        told = np.mean([psnr(sets.correct(x, report=known_noise(sigma), only="denoise"), c) for x, c in pairs])
+        found = np.mean([psnr(sets.correct(x), c) for x, c in pairs])
         yield Row(
             f"kodak24, sigma {sigma}, blind", float(found), "dB", "level told", float(told), at_least(float(told) - 0.3)
         )
@@ -136,7 +140,7 @@ def camera(sets: Sets) -> Iterator[Row]:
     ours, theirs = [], []
     for seed, clean in enumerate(pictures):
         shot = bayer(clean, np.random.default_rng(seed))
-        ours.append(psnr(correct(shot), clean))
+        ours.append(psnr(sets.correct(shot), clean))
         theirs.append(max(psnr(bm3d(shot, sigma), clean) for sigma in (5, 10, 15, 20, 30)))
     what = f"kodak24, camera noise, blind, {len(pictures)} pictures"
     best = float(np.mean(theirs))
@@ -181,7 +185,7 @@ def filling(sets: Sets) -> Iterator[Row]:
         for seed, clean in enumerate(sets[name][:: 3 if sets.quick else 1]):
             damaged, mask = holes(clean, kind, seed)
             missing = mask < 0.5
-            ours.append(psnr(correct(damaged, mask=mask, only="inpaint"), clean))
+            ours.append(psnr(sets.correct(damaged, mask=mask, only="inpaint"), clean))
             smooth.append(psnr(fill_smoothly(damaged, missing), clean))
             bits = np.round(255 * np.clip(damaged, 0, 1)).astype(np.uint8)
             filled = cv2.inpaint(np.squeeze(bits), missing[..., 0].astype(np.uint8), 3, cv2.INPAINT_TELEA)
@@ -205,8 +209,8 @@ def scratched(sets: Sets) -> Iterator[Row]:
         for seed, clean in enumerate(sets["kodak24"][:: 6 if sets.quick else 1]):
             spoilt, known = degrade.scratches(jax.random.key(seed), clean, **options)
             spoilt = rounded(np.asarray(spoilt)).astype(np.float32)
-            found.append(psnr(correct(spoilt, only="scratches"), clean))
-            given.append(psnr(fill(spoilt, np.asarray(known) < 0.5), clean))
+            found.append(psnr(sets.correct(spoilt, only="scratches"), clean))
+            given.append(psnr(sets.fill(spoilt, np.asarray(known) < 0.5), clean))
         best = float(np.mean(given))
         yield Row(f"kodak24, scratches: {kind}", float(np.mean(found)), "dB", "mask given", best, at_least(best - 1.5))
 
@@ -229,7 +233,7 @@ def enlarging(sets: Sets) -> Iterator[Row]:
 def clean_pictures(sets: Sets) -> Iterator[Row]:
     """What must not be touched."""
     pictures = sets["kodak24"]
-    least = min(psnr(correct(c), c) for c in pictures)
+    least = min(psnr(sets.correct(c), c) for c in pictures)
     most = max(100 * float(diagnose(c).scratches.mean()) for c in pictures)
     yield Row("kodak24, clean, to themselves, least", least, "dB", target=at_least(45))
     yield Row("kodak24, clean, flagged as scratches, most", most, "%", target=at_most(0.2))
@@ -240,11 +244,11 @@ def speed(sets: Sets) -> Iterator[Row]:
     clean = np.tile(sets["kodak24"][0], (2, 2, 1))[:1000, :1000]
     x = noisy(clean, 25)
     told = known_noise(25)
-    correct(x, report=told, only="denoise")
+    sets.correct(x, report=told, only="denoise")
     times = []
     for _ in range(5):
         start = time.perf_counter()
-        correct(x, report=told, only="denoise")
+        sets.correct(x, report=told, only="denoise")
         times.append(time.perf_counter() - start)
     ours = float(np.median(times))
     start = time.perf_counter()
@@ -260,7 +264,7 @@ def sheet(sets: Sets, path: Path) -> None:
     for clean in sets["kodak24"][::6]:
         x = rounded(noisy(clean, 25)).astype(np.float32)
         coded = degrade.jpeg_real(clean, 10)
-        row = (x, correct(x), coded, correct(coded), clean)
+        row = (x, sets.correct(x), coded, sets.correct(coded), clean)
         cuts += [np.clip(p[100:356, 200:456], 0, 1) for p in row]
     io.write(path, io.Picture(pixels=report.grid(cuts, columns=5)), overwrite=True)
 
@@ -269,11 +273,12 @@ def main() -> int:
     """Measures what was asked for."""
     options_of = parser(__doc__)
     options_of.add_argument("--only", help="one of the groups")
+    options_of.add_argument("--ensemble", action="store_true", help="of the networks, see `correct`")
     options_of.add_argument("--sheet", type=Path, help="write a contact sheet here")
     options = options_of.parse_args()
     if options.data is None:
         raise SystemExit("pass --data DIR with bench/kodak24 and bench/set12 in it")
-    sets = Sets(options.data, options.quick)
+    sets = Sets(options.data, options.quick, options.ensemble)
     groups: dict[str, Callable[[], Iterator[Row]]] = {
         "gaussian": lambda: gaussian(sets, "kodak24", COLOUR, "denoise_color"),
         "gray": lambda: gaussian(sets, "set12", GRAY, "denoise_gray"),
@@ -290,6 +295,7 @@ def main() -> int:
     for name, group in groups.items():
         if options.only in (None, name):
             for row in group():
+                row = replace(row, what=f"{row.what}, ensemble") if options.ensemble else row
                 rows.append(row)
                 print(f"{row.what}: {row.value:.3f} {row.unit}", row.peer or "", row.peer_value or "", flush=True)
     if options.sheet:

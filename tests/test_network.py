@@ -68,6 +68,29 @@ def test_a_network_can_be_differentiated_inside_another_pipeline():
     assert np.isfinite(slope(0.1))
 
 
+def test_an_ensemble_answers_alike_however_the_picture_lies():
+    x = smooth_picture(40, 56)[..., :1]
+    known = (np.random.default_rng(0).random((40, 56, 1)) > 0.5).astype(np.float32)
+
+    def answer(view, ensemble):
+        start = network._seen(x * known, *view), network._seen(known, *view)
+        return network._seen_back(network.restore("inpaint", *start, ensemble=ensemble), *view)
+
+    ways = [answer(view, False) for view in network.VIEWS]
+    np.testing.assert_allclose(answer((0, False), True), np.mean(ways, 0), atol=1e-5)
+    np.testing.assert_allclose(answer((1, True), True), np.mean(ways, 0), atol=1e-5)
+    assert len({way.tobytes() for way in ways}) == 8
+
+
+def test_correct_hands_the_ensemble_on_to_its_networks():
+    clean = smooth_picture(64, 64)
+    known = (np.random.default_rng(1).random((64, 64, 1)) > 0.8).astype(np.float32)
+    one, eight = (correct.correct(clean * known, mask=known, only="inpaint", ensemble=e) for e in (False, True))
+    assert not np.array_equal(one, eight)
+    assert np.mean((eight - clean) ** 2) < 1.02 * np.mean((one - clean) ** 2)
+    np.testing.assert_array_equal(eight[known[..., 0] == 1], clean[known[..., 0] == 1])
+
+
 def test_an_unknown_network_is_named_with_those_there_are():
     with pytest.raises(ValueError, match="denoise_color"):
         correct.load("no such thing")

@@ -21,12 +21,13 @@ BROAD = 9
 """Where a square of this side lies within a hole, it is too wide for the network."""
 
 
-def fill(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
+def fill(image: np.ndarray, missing: np.ndarray, ensemble: bool = False) -> np.ndarray:
     """Fills where `missing`, each hole in the way that suits its size; the other pixels come back as they are.
 
     Args:
       image: `(H, W, C)` float32; values at missing pixels are never read.
       missing: `(H, W, 1 or C)` bool.
+      ensemble: as for `network.restore`.
 
     Returns:
       `(H, W, C)` float32.
@@ -43,7 +44,7 @@ def fill(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
     broad = missing & opened(rest, BROAD)[..., None]
     if broad.any():
         out = np.where(broad, fill_smoothly(out, missing & rest[..., None]), out)
-    return fill_finely(out, missing & rest[..., None] & ~broad)
+    return fill_finely(out, missing & rest[..., None] & ~broad, ensemble)
 
 
 def _by_example(image: np.ndarray, missing: np.ndarray, lost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -77,12 +78,13 @@ def _counts(mask: np.ndarray, side: int) -> np.ndarray:
     return total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
 
 
-def fill_finely(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
+def fill_finely(image: np.ndarray, missing: np.ndarray, ensemble: bool = False) -> np.ndarray:
     """Fills where `missing` by a trained network, channel by channel; the other pixels come back as they are.
 
     Args:
       image: `(H, W, C)` float32; values at missing pixels are never read.
       missing: `(H, W, 1 or C)` bool: lines, letters, scattered pixels, whatever is a few pixels wide.
+      ensemble: as for `network.restore`.
 
     Returns:
       `(H, W, C)` float32.
@@ -99,7 +101,7 @@ def fill_finely(image: np.ndarray, missing: np.ndarray) -> np.ndarray:
     for c in np.flatnonzero(missing.any((0, 1))):
         box = _box(missing[..., c], network.reach("inpaint"), network.stride("inpaint"))
         start, known = out[box][..., c : c + 1], ~missing[box][..., c : c + 1]
-        out[box][..., c : c + 1] = network.restore("inpaint", start, known.astype(np.float32))
+        out[box][..., c : c + 1] = network.restore("inpaint", start, known.astype(np.float32), ensemble=ensemble)
     return np.where(missing, out, image)
 
 

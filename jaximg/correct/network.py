@@ -16,6 +16,8 @@ from jaximg.models.weights import read_weights
 SHIPPED = resources.files("jaximg.correct") / "weights"
 SIDES = (256, 512, 1024)
 """Sides of the squares a network sees: a wide rim wants large ones."""
+VIEWS = tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4))
+"""The eight symmetries of a square: quarter turns, and whether a mirror image is taken then."""
 
 
 def names() -> tuple[str, ...]:
@@ -61,24 +63,32 @@ def load(name: str) -> tuple[nn.Module, Any]:
     return module, jax.tree.map(jnp.asarray, variables["params"])
 
 
-def restore(name: str, image: np.ndarray, *maps: np.ndarray) -> np.ndarray:
+def restore(name: str, image: np.ndarray, *maps: np.ndarray, ensemble: bool = False) -> np.ndarray:
     """Runs a network over one picture of any size, square by square, as if it had seen it whole.
 
     Args:
       name: as for `load`.
       image: `(H, W, C)` float32: what the network begins with.
       maps: `(H, W, C)` or `(H, W, 1)` float32 each.
+      ensemble: whether it sees the picture in all eight `VIEWS`; the answer is then the mean of eight.
 
     Returns:
       `(H, W, C)` float32.
+
+    References:
+      Timofte, Rothe and Van Gool, Seven ways to improve example-based single image super resolution, CVPR 2016: the
+      mean over turned and mirrored pictures.
     """
-    module, params = load(name)
     side, (height, width) = stride(name), image.shape[:2]
     more = [(0, -height % side), (0, -width % side), (0, 0)]
     inputs = [np.pad(x, more, mode="symmetric") for x in (image, *maps)]
     inside = np.ones((*inputs[0].shape[:2], 1), np.float32)
-    step = partial(_program(), module, params)
-    return tiled(step, *inputs, inside, rim=reach(name), sides=SIDES, beyond="zero")[:height, :width]
+    step, views = partial(_program(), *load(name)), VIEWS if ensemble else VIEWS[:1]
+    total = np.zeros_like(inputs[0])
+    for view in views:
+        seen = [_seen(x, *view) for x in (*inputs, inside)]
+        total += _seen_back(tiled(step, *seen, rim=reach(name), sides=SIDES, beyond="zero"), *view)
+    return total[:height, :width] / len(views)
 
 
 def reach(name: str) -> int:
@@ -99,6 +109,15 @@ def stride(name: str) -> int:
       8
     """
     return load(name)[0].stride  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _seen(image: np.ndarray, turns: int, mirrored: bool) -> np.ndarray:
+    turned = np.rot90(image, turns)
+    return turned[:, ::-1] if mirrored else turned
+
+
+def _seen_back(image: np.ndarray, turns: int, mirrored: bool) -> np.ndarray:
+    return np.rot90(image[:, ::-1] if mirrored else image, -turns)
 
 
 @lru_cache

@@ -10,7 +10,7 @@ from jaximg.correct.diagnose import Report, check_pixels, diagnose
 from jaximg.correct.reference import fill_from
 from jaximg.typing import Image, Mask, check_choice, check_mask
 
-Repair = Callable[[np.ndarray, Report, float], np.ndarray]
+Repair = Callable[[np.ndarray, Report, bool], np.ndarray]
 
 REPAIRS: dict[str, Repair] = {
     "tear": repair.put_together,
@@ -83,6 +83,7 @@ def correct(
     only: str | Collection[str] | None = None,
     pieces: bool = False,
     reference: Image | None = None,
+    ensemble: bool = False,
 ) -> np.ndarray:
     """Repairs what is wrong with a picture, and nothing else.
 
@@ -99,6 +100,8 @@ def correct(
       pieces: whether the picture shows scattered pieces of one on a plain ground; ignored where a report is given.
       reference: a second picture of the same thing, `(h, w, 1 or 3)`: another scan or frame, of another size and
         exposure, shifted, turned a little. What is missing or scratched is filled from it as far as it shows it.
+      ensemble: whether networks see the picture turned and mirrored in all eight ways, and their answers are
+        averaged: a little better, eight times as slow.
 
     Returns:
       `(H, W, C)` float32, not clipped. A torn picture put together has the size of the whole, in the frame of its
@@ -131,7 +134,7 @@ def correct(
         if other is not None and step.name in FILLING:
             out, report = _fill_from(out, report, steps, other)
             other = None
-        out = REPAIRS[step.name](out, report, 1.0)
+        out = REPAIRS[step.name](out, report, ensemble)
         before = out if step.name in MOVING else before
     return repair.mix(before, out, float(strength))
 

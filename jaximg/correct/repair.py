@@ -1,6 +1,6 @@
-"""One function for each kind of damage: (image, report, strength) -> image, on the host, pictures of any size.
+"""One function for each kind of damage: (image, report, ensemble) -> image, on the host, pictures of any size.
 
-`strength` interpolates between what went in (0) and the full repair (1).
+`ensemble` is for the trained networks: `network.restore` says what it does. Repairs without one take no notice of it.
 """
 
 from collections.abc import Callable
@@ -38,53 +38,53 @@ def mix(image: np.ndarray, repaired: np.ndarray, strength: float) -> np.ndarray:
     return before + np.float32(strength) * (repaired - before)
 
 
-def put_together(image: np.ndarray, report: Report, strength: float = 1.0) -> np.ndarray:
-    """Lays the pieces of a torn picture where they belong; half a movement is none, so `strength` doesn't count."""
-    del strength
+def put_together(image: np.ndarray, report: Report, ensemble: bool = False) -> np.ndarray:
+    """Lays the pieces of a torn picture where they belong."""
+    del ensemble
     return mend(image, report.tear)[0]
 
 
-def put_rows_back(image: np.ndarray, report: Report, strength: float = 1.0) -> np.ndarray:
-    """Moves bands of rows back; `strength` doesn't count."""
-    del strength
+def put_rows_back(image: np.ndarray, report: Report, ensemble: bool = False) -> np.ndarray:
+    """Moves bands of rows back."""
+    del ensemble
     return fill_smoothly(*put_back(image, report.bands.shifts))
 
 
-def fill_missing(image: np.ndarray, report: Report, strength: float = 1.0) -> np.ndarray:
+def fill_missing(image: np.ndarray, report: Report, ensemble: bool = False) -> np.ndarray:
     """Continues the picture into `report.missing`."""
-    return mix(image, fill(image, report.missing), strength)
+    return fill(image, report.missing, ensemble)
 
 
-def fill_scratches(image: np.ndarray, report: Report, strength: float = 1.0) -> np.ndarray:
+def fill_scratches(image: np.ndarray, report: Report, ensemble: bool = False) -> np.ndarray:
     """Continues the picture into `report.scratches`."""
-    return mix(image, fill(image, report.scratches), strength)
+    return fill(image, report.scratches, ensemble)
 
 
-def fill_impulses(image: np.ndarray, report: Report, strength: float = 1.0) -> np.ndarray:
+def fill_impulses(image: np.ndarray, report: Report, ensemble: bool = False) -> np.ndarray:
     """Continues each channel into its `report.impulses`."""
-    return mix(image, fill(image, report.impulses), strength)
+    return fill(image, report.impulses, ensemble)
 
 
-def denoise(image: np.ndarray, report: Report, strength: float = 1.0) -> np.ndarray:
+def denoise(image: np.ndarray, report: Report, ensemble: bool = False) -> np.ndarray:
     """Removes noise of `report.noise_sigma`, as far as the report is sure of it; in `one_go` with a JPEG's blocks."""
     if one_go(report):
-        return mix(image, _restored(image, report, MORE * report.noise_sigma), strength)
+        return _restored(image, report, MORE * report.noise_sigma, ensemble)
     planes = report.noise_planes if len(report.noise_planes) == image.shape[-1] else (report.noise_sigma,)
     sigma = np.broadcast_to(report.noise_confidence * np.asarray(planes, np.float32), image.shape[-1:])
     if len(sigma) in NETWORKS and sigma.max() <= ALIKE * sigma.min():
         level = float(np.sqrt(np.mean(np.square(sigma))))
-        return mix(image, _network(image, classical.estimate(image, level), level, 0.0), strength)
-    return mix(image, classical.denoise(image, sigma), strength)
+        return _network(image, classical.estimate(image, level), level, 0.0, ensemble=ensemble)
+    return classical.denoise(image, sigma)
 
 
-def deblock(image: np.ndarray, report: Report, strength: float = 1.0) -> np.ndarray:
+def deblock(image: np.ndarray, report: Report, ensemble: bool = False) -> np.ndarray:
     """Removes the blocks and ringing of a JPEG of `report.jpeg_quality`; in colour by a trained network."""
     quality = report.jpeg_quality
     if quality is None:
         return image
     if image.shape[-1] == 3:
-        return mix(image, _restored(image, report, 0.0), strength)
-    return mix(image, _aligned(image, report, lambda x: classical.deblock(x, quality)), strength)
+        return _restored(image, report, 0.0, ensemble)
+    return _aligned(image, report, lambda x: classical.deblock(x, quality))
 
 
 def one_go(report: Report) -> bool:
@@ -99,21 +99,22 @@ def one_go(report: Report) -> bool:
     return report.jpeg_quality is not None and len(report.noise_planes) == 3
 
 
-def _restored(image: np.ndarray, report: Report, sigma: float) -> np.ndarray:
+def _restored(image: np.ndarray, report: Report, sigma: float, ensemble: bool) -> np.ndarray:
     quality = report.jpeg_quality or 100
+    coarse = float(coarseness(quality))
     rounding = float(rounding_noise(quality_tables(jnp.float32(quality))[0]))
 
     def restored(x: np.ndarray) -> np.ndarray:
         if sigma < rounding / 2:  # it may well be the rounding itself that was measured
-            return _network(x, classical.deblock(x, quality), 0.0, float(coarseness(quality)))
-        return _network(x, classical.estimate(x, sigma), sigma, float(coarseness(quality)))
+            return _network(x, classical.deblock(x, quality), 0.0, coarse, ensemble=ensemble)
+        return _network(x, classical.estimate(x, sigma), sigma, coarse, ensemble=ensemble)
 
     return _aligned(image, report, restored)
 
 
-def _network(image: np.ndarray, begun: np.ndarray, *levels: float) -> np.ndarray:
+def _network(image: np.ndarray, begun: np.ndarray, *levels: float, ensemble: bool) -> np.ndarray:
     maps = (np.full((*image.shape[:2], 1), level, np.float32) for level in levels)
-    return network.restore(NETWORKS[image.shape[-1]], begun, image, *maps)
+    return network.restore(NETWORKS[image.shape[-1]], begun, image, *maps, ensemble=ensemble)
 
 
 def _aligned(image: np.ndarray, report: Report, repair: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

@@ -23,7 +23,9 @@ COVERED = 0.15
 VISIBLE = 0.008
 """differs so much from what lies behind,"""
 UNLIKE = 4.0
-"""and so many times as much as pixels do at the border of the band."""
+"""and so many times as much as pixels do at the border of the band;"""
+BESIDE = 0.25
+"""no further out than this, in pixels: what stands out there is mostly the picture's own."""
 MOST_THROUGH = 0.6
 """So much of the background shines through a scratch at most."""
 
@@ -106,7 +108,7 @@ def _covers(band: _Band, shown: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     differs = np.linalg.norm(shown - hidden, axis=-1)
     beyond = differs[on & (band.distance > reach + 0.5)]
     usual = np.median(beyond) if len(beyond) else FAINT
-    more = (cover > COVERED) & (differs > max(VISIBLE, UNLIKE * usual)) & (band.distance < reach + 1.25)
+    more = (cover > COVERED) & (differs > max(VISIBLE, UNLIKE * usual)) & (band.distance < reach + BESIDE)
     about = (band.nearest >= first - 3) & (band.nearest <= last + 3)
     return (on & (band.distance < reach)) | (more & about)
 

@@ -11,7 +11,7 @@ TAPS = np.array([-0.0234375, 0.2265625, 0.8671875, -0.0703125], np.float32)
 """Keys' cubic kernel, a = -1/2, at -1.75, -0.75, 0.25 and 1.25 pixels; mirrored for every second pixel."""
 
 
-def upscale(image: Image, *, strength: float = 1.0) -> np.ndarray:
+def upscale(image: Image, *, strength: float = 1.0, ensemble: bool = False) -> np.ndarray:
     """Doubles the height and the width of a picture.
 
         out = bicubic(image) + strength (net(luma) - luma),  luma that of bicubic(image)
@@ -23,6 +23,8 @@ def upscale(image: Image, *, strength: float = 1.0) -> np.ndarray:
     Args:
       image: `(H, W, 1 or 3)` floating point, nominally [0, 1].
       strength: 1 adds all of the network's detail, 0 none.
+      ensemble: whether the network sees the picture turned and mirrored in all eight ways, and its answers are
+        averaged: a little better, eight times as slow.
 
     Returns:
       `(2 H, 2 W, C)` float32, not clipped.
@@ -46,7 +48,7 @@ def upscale(image: Image, *, strength: float = 1.0) -> np.ndarray:
     if strength == 0:
         return out
     luma = luminance(out)[..., None]
-    return out + np.float32(strength) * (network.restore("upscale", luma) - luma)
+    return out + np.float32(strength) * (network.restore("upscale", luma, ensemble=ensemble) - luma)
 
 
 def bicubic(image: np.ndarray) -> np.ndarray:
