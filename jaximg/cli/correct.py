@@ -87,7 +87,7 @@ def _worker(options: Options) -> Callable[[paths.Job], str]:
     import numpy as np
 
     from jaximg import correct, io
-    from jaximg.correct.repair import mix
+    from jaximg.correct.pipeline import mix
 
     only = _names(options.only, correct.STEPS)
     limit = {} if options.max_pixels is None else {"max_pixels": options.max_pixels}

@@ -83,12 +83,18 @@ def restore(name: str, image: np.ndarray, *maps: np.ndarray, ensemble: bool = Fa
     more = [(0, -height % side), (0, -width % side), (0, 0)]
     inputs = [np.pad(x, more, mode="symmetric") for x in (image, *maps)]
     inside = np.ones((*inputs[0].shape[:2], 1), np.float32)
-    step, views = partial(_program(), *load(name)), VIEWS if ensemble else VIEWS[:1]
-    total = np.zeros_like(inputs[0])
-    for view in views:
-        seen = [_seen(x, *view) for x in (*inputs, inside)]
-        total += _seen_back(tiled(step, *seen, rim=reach(name), sides=SIDES, beyond="zero"), *view)
-    return total[:height, :width] / len(views)
+    step = partial(_program(), *load(name))
+
+    def answer(turns: int, mirrored: bool) -> np.ndarray:
+        seen = (_seen(x, turns, mirrored) for x in (*inputs, inside))
+        return _seen_back(tiled(step, *seen, rim=reach(name), sides=SIDES, beyond="zero"), turns, mirrored)
+
+    out = answer(*VIEWS[0])
+    if ensemble:
+        for view in VIEWS[1:]:
+            out += answer(*view)
+        out /= len(VIEWS)
+    return out[:height, :width]
 
 
 def reach(name: str) -> int:

@@ -136,7 +136,20 @@ def correct(
             other = None
         out = REPAIRS[step.name](out, report, ensemble)
         before = out if step.name in MOVING else before
-    return repair.mix(before, out, float(strength))
+    return mix(before, out, float(strength))
+
+
+def mix(image: np.ndarray, repaired: np.ndarray, strength: float) -> np.ndarray:
+    """The way from one to the other; exact at both ends.
+
+    Example:
+      >>> mix(np.zeros(1), np.ones(1), 0.25).tolist()
+      [0.25]
+    """
+    if strength in (0, 1):
+        return repaired if strength else image
+    before = np.where(np.isfinite(image), image, repaired)
+    return before + np.float32(strength) * (repaired - before)
 
 
 def _like(pixels: np.ndarray, reference: Image) -> np.ndarray:

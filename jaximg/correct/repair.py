@@ -25,19 +25,6 @@ MORE = 1.25
 """A coder takes some of the noise away, and so the level that is read is too low."""
 
 
-def mix(image: np.ndarray, repaired: np.ndarray, strength: float) -> np.ndarray:
-    """The way from one to the other; exact at both ends.
-
-    Example:
-      >>> mix(np.zeros(1), np.ones(1), 0.25).tolist()
-      [0.25]
-    """
-    if strength in (0, 1):
-        return repaired if strength else image
-    before = np.where(np.isfinite(image), image, repaired)
-    return before + np.float32(strength) * (repaired - before)
-
-
 def put_together(image: np.ndarray, report: Report, ensemble: bool = False) -> np.ndarray:
     """Lays the pieces of a torn picture where they belong."""
     del ensemble
