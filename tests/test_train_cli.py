@@ -202,6 +202,7 @@ def test_the_same_command_goes_on_and_after_the_end_begins_anew(capsys, tmp_path
         (["generate", "conv_digits", "--class", "3"], 2, "was not trained to make pictures to order"),
         (["evaluate", "cnn_digits", "--page", "a.html"], 1, "is no folder of a run"),
         (["correct", "--prior", "conv_digits", "a.png"], 2, "give --mask FILE"),
+        (["correct", "--prior", "conv_digits", "--mask", "m.png", "--ensemble", "a.png"], 2, "--ensemble"),
         (["predict", "cnn_digits"], 2, "no picture given"),
         (["predict", "conv_digits", "a.png"], 1, "is a generator, and this takes a classifier"),
         (["evaluate", "nothing"], 1, "no model of that name"),

@@ -71,9 +71,11 @@ def main(argv: Sequence[str]) -> int:
     options = parse(Options, argv, prog="jaximg correct")
     if not 0 <= options.strength <= 1:
         raise Usage(f"--strength is {options.strength:g}; it goes from 0 to 1")
-    if options.prior and (options.mask is None or options.only or options.reference):
+    others = options.only or options.reference or options.pieces or (options.ensemble and not options.upscale)
+    if options.prior and (options.mask is None or others):
         raise Usage(
-            "--prior fills in what --mask says, and does nothing else: give --mask FILE, no --only, no --reference"
+            "--prior fills in what --mask says, and does nothing else: "
+            "give --mask FILE, and no --only, --reference, --pieces or --ensemble"
         )
     found = paths.sources(options.inputs, recursive=options.recursive, skip=options.output)
     jobs = paths.jobs(options.inputs, options.output, [source for source in found if not source.trouble])
