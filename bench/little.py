@@ -1,10 +1,10 @@
 """Learning from 300 digits: `python -m bench.little --data DIR [--quick] [--arm none,ada] [--grid FILE.png]`.
 
 The config `little_digits` with and without adaptive augmentation, the same networks, pictures seen and seed. Each arm
-is scored every 64,000 pictures by the Frechet distance of its averaged generator to test digits, in the features of the
-shipped classifier, and its best moment counts; more samples are then taken of that one. A part of the 300 is kept back
-by ADA. Without `--data` the digits are the 5,000 of an installed package. `--quick` trains a few steps, to see that all
-works.
+is scored as often as the config says, by the Frechet distance of its averaged generator to test digits in the features
+of the shipped classifier, and its best moment counts; more samples are then taken of that one. A part of the 300 is
+kept back by ADA. Without `--data` the digits are the 5,000 of an installed package. `--quick` trains a few steps, to
+see that all works.
 """
 
 import argparse
@@ -25,8 +25,8 @@ from jaximg.train.loop import Every, fit
 from jaximg.train.state import TrainState
 from jaximg.train.trained import Trained, load
 
-EVERY, QUICK = 1000, 12
-"""Steps between two looks, and of a quick run."""
+QUICK = 12
+"""Steps of a quick run."""
 FEW, MANY = 1000, 10_000
 """Samples at each look, and of the best moment."""
 
@@ -67,7 +67,7 @@ def arm(settings: config.Gan, quick: bool) -> Scorer:
     sets = tasks.datasets(settings)
     scorer = Scorer(settings, sets, 300 if quick else FEW)
     task = replace(tasks.task_of(settings, sets[0].shape, sets[0].classes, sets=sets), evaluate=scorer.look, best="")
-    every = Every(log=10**9, evaluate=settings.steps // 2 if quick else EVERY)
+    every = Every(log=10**9, evaluate=settings.steps // 2 if quick else settings.evaluate_every)
     fit(
         task,
         sets[0],

@@ -33,6 +33,6 @@ config = Gan(
     ema=0.999,
     log_every=100,
     sample_every=2000,
-    evaluate_every=2000,
+    evaluate_every=1000,
     save_every=1000,
 )
