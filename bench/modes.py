@@ -167,15 +167,15 @@ def _sweep(options: Namespace) -> Iterator[Row]:
         for seed in options.seeds
         for rate in options.rates
     }
+    finished: list[list[float]] = []
     for name, (rate, seed) in cells.items():
         if name not in _swept(options.sweep):
             faster = replace(base.optimizer, learning_rate=rate)
             score = _run(replace(base, optimizer=faster, seed=seed), options, budget)
             options.sweep.write_text(json.dumps(_swept(options.sweep) | {name: score}, indent=1) + "\n")
         if score := _swept(options.sweep)[name]:
+            finished.append(score)
             yield Row(f"conv nets, {name}: modes", score[0], "", "KL", score[1])
-    done = _swept(options.sweep)
-    finished = [done[name] for name in cells if done[name]]
     yield Row(f"runs of {len(cells)} that finish", len(finished), "", None, None, at_least(len(cells)))
     yield Row("fewest modes of any", min((found for found, _ in finished), default=0), "", None, None, at_least(900))
 
