@@ -162,8 +162,9 @@ def _fc(options: Namespace) -> Iterator[Row]:
 def _sweep(options: Namespace) -> Iterator[Row]:
     base = replace(configs.load("stacked_mnist", config.Gan), **SWEEP, judge="", patience=0)
     budget = options.pictures or 300_000
+    widths = "-".join(map(str, NARROW["features"]))
     cells = {
-        f"rate {rate:g}, seed {seed}, {budget} pictures": (rate, seed)
+        f"{widths}, batch {base.batch}, rate {rate:g}, seed {seed}, {budget} pictures": (rate, seed)
         for seed in options.seeds
         for rate in options.rates
     }

@@ -55,6 +55,19 @@ def test_a_picture_that_is_only_moved_keeps_its_values():
     assert len(np.unique(np.asarray(moved[:, 8, 8, 0]))) > 10
 
 
+def test_a_stretch_keeps_areas_and_a_disc_no_disc():
+    y, x = np.mgrid[:33, :33] - 16
+    disc = jnp.asarray((np.hypot(y, x) < 8).astype(np.float32))[..., None]
+    stretched = jax.jit(jax.vmap(augment.augmentation(["stretch"]), (0, None, None)))(KEYS, disc, jnp.float32(1))
+    mass = np.asarray(stretched[..., 0])
+    np.testing.assert_allclose(mass.sum((1, 2)), float(disc.sum()), rtol=0.03)
+    spread = np.array(
+        [np.linalg.eigvalsh(np.cov(np.stack([y, x]).reshape(2, -1), aweights=m.ravel().clip(0))) for m in mass]
+    )
+    longer = np.log(spread[:, 1] / spread[:, 0]) / 4
+    assert 0.6 < longer.mean() / (augment.ZOOM * np.sqrt(2 / np.pi)) < 1.4
+
+
 def test_the_gradient_of_all_changes_is_that_of_finite_differences(every):
     strength, step = jnp.float32(0.9), 1e-2 * jnp.asarray(RNG.standard_normal(PICTURE.shape), jnp.float32)
     slope = float(jnp.sum(every(PICTURE, strength)[1] * step))

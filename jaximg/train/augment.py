@@ -18,16 +18,19 @@ from jaximg.typing import Key, check_choice
 Change = Callable[[Key, jax.Array, jax.Array], jax.Array]
 Aux = dict[str, jax.Array]
 
-GEOMETRY = ("flip", "translate", "scale", "rotate")
+GEOMETRY = ("flip", "translate", "scale", "stretch", "rotate")
 COLOUR = ("brightness", "contrast", "saturation")
 NAMES: tuple[str, ...] = (*GEOMETRY, *COLOUR, "cutout", "noise")
 """What can be changed, in the order in which it is."""
+
+ADA = (*GEOMETRY[1:], *COLOUR, "cutout", "noise")
+"""What adaptive augmentation changes unless it is told; flips where they are asked for."""
 
 DIFFAUGMENT = ("translate", "brightness", "contrast", "cutout")
 """DiffAugment's policy, for grey pictures and coloured ones alike."""
 
 SHIFT, TURN, ZOOM = 0.125, 12.0, 0.15
-"""Up to an eighth of the side, degrees, and the sigma of the logarithm of the scale."""
+"""Up to an eighth of the side, degrees, and the sigma of the logarithm of the scale and of a stretch."""
 LIGHT, SPREAD, TINT, CUT, NOISE = 0.2, 0.4, 0.8, 0.4, 0.1
 """Sigma of the brightness, of the logarithm of contrast and of saturation, a cutout's side, the noise's sigma."""
 MEMORY = 0.98
@@ -66,7 +69,8 @@ def augmentation(names: Sequence[str]) -> Change:
         keys = dict(zip(NAMES, jax.random.split(key, len(NAMES)), strict=True))
         if moves:
             matrix = _matrix({name: keys[name] for name in moves}, image.shape, strength)
-            image = ops.warp_affine(image, matrix, border="reflect", inverse=True)
+            # linear interpolation would blur: digits that were turned and read linearly are told from real ones
+            image = ops.warp_affine(image, matrix, border="reflect", method="cubic", inverse=True)
         for name in others:
             image = CHANGES[name](keys[name], image, strength)
         return image
@@ -80,6 +84,7 @@ def _matrix(keys: dict[str, Key], shape: tuple[int, ...], strength: jax.Array) -
     x, y = (width - 1) / 2, (height - 1) / 2
     mirror = _drawn(keys.get("flip"), strength, lambda k: jnp.where(jax.random.bernoulli(k), -1.0, 1.0), 1.0)
     zoom = _drawn(keys.get("scale"), strength, lambda k: jnp.exp(ZOOM * jax.random.normal(k)), 1.0)
+    pull = _drawn(keys.get("stretch"), strength, _stretch, jnp.eye(2))
     turn = _drawn(keys.get("rotate"), strength, lambda k: jax.random.uniform(k, minval=-TURN, maxval=TURN), 0.0)
     reach = jnp.asarray([round(SHIFT * width), round(SHIFT * height)], jnp.float32)
     shift = _drawn(
@@ -89,13 +94,23 @@ def _matrix(keys: dict[str, Key], shape: tuple[int, ...], strength: jax.Array) -
         jnp.zeros(2),
     )
     cosine, sine = jnp.cos(jnp.deg2rad(turn)) * zoom, jnp.sin(jnp.deg2rad(turn)) * zoom
-    a, b, c, d = cosine * mirror, -sine * mirror, sine, cosine
+    turned = jnp.stack([jnp.stack([cosine * mirror, -sine * mirror]), jnp.stack([sine, cosine])])
+    (a, b), (c, d) = jnp.matmul(turned, pull, precision="highest")
     return jnp.stack(
         [
             jnp.stack([a, b, x - a * x - b * y + shift[0]]),
             jnp.stack([c, d, y - c * x - d * y + shift[1]]),
         ]
     )
+
+
+def _stretch(key: Key) -> jax.Array:
+    """Longer in a direction at random and as much shorter across it."""
+    size, direction = jax.random.split(key)
+    by, angle = ZOOM * jax.random.normal(size), 2 * jnp.pi * jax.random.uniform(direction)
+    slant = jnp.sinh(by) * jnp.sin(angle)
+    longer, shorter = (jnp.cosh(by) + side * jnp.sinh(by) * jnp.cos(angle) for side in (1, -1))
+    return jnp.stack([jnp.stack([longer, slant]), jnp.stack([slant, shorter])])
 
 
 def _drawn(
