@@ -163,7 +163,8 @@ def test_a_files_own_tables_are_believed():
     assert [quality_of(jpeg_tables(q)[0]) for q in (5, 50, 90)] == [5, 50, 90]
 
 
-@pytest.mark.parametrize(("quality", "channels"), [(10, 1), (10, 3), (30, 3), (70, 1)])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("quality", [10, 30, 70])
 def test_deblocking_brings_a_jpeg_nearer_to_the_truth(quality, channels):
     x = photo(256, 320, channels)
     y = jpeg(x, quality)

@@ -43,7 +43,7 @@ def second(x: np.ndarray) -> np.ndarray:
 def lost() -> np.ndarray:
     missing = np.zeros((*HW, 1), bool)
     missing[60:110, 80:140] = True
-    missing[85, 20:180] = True
+    missing[::31, 20:180] = True
     return missing
 
 

@@ -23,9 +23,6 @@ COLOUR = ("brightness", "contrast", "saturation")
 NAMES: tuple[str, ...] = (*GEOMETRY, *COLOUR, "cutout", "noise")
 """What can be changed, in the order in which it is."""
 
-ADA = (*GEOMETRY[1:], *COLOUR, "cutout", "noise")
-"""What adaptive augmentation changes unless it is told; flips where they are asked for."""
-
 DIFFAUGMENT = ("translate", "brightness", "contrast", "cutout")
 """DiffAugment's policy, for grey pictures and coloured ones alike."""
 

@@ -10,7 +10,7 @@ from jaximg.train.data import Dataset
 from jaximg.train.data.few import few, hold_back
 from jaximg.train.folder import RunError
 
-POLICIES = {"": (), "ada": augment.ADA, "diffaugment": augment.DIFFAUGMENT}
+POLICIES = {"": (), "ada": tuple(n for n in augment.NAMES if n != "flip"), "diffaugment": augment.DIFFAUGMENT}
 """What each way of augmenting changes unless the settings say otherwise."""
 
 
