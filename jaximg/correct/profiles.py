@@ -55,22 +55,25 @@ class Line:
     mapped: tuple[float, float, float]
 
     @property
+    def terms(self) -> dict[str, float]:
+        """What tells a scratch, by name: logarithms, but for the colour."""
+        return {
+            "length": np.log(self.length),
+            "residual": np.log(self.residual + 0.004),
+            "sides": np.log(self.sides + 0.01),
+            "halo": np.log(self.halo + 0.003),
+            "slant": np.log(self.slant + 0.005),
+            "width": np.log(self.width),
+            "colour": self.colour,
+            "contrast": np.log(max(self.contrast, 0.01)),
+            "spread": np.log(self.spread + 0.01),
+            "bent": np.log(self.bent + 0.005),
+        }
+
+    @property
     def features(self) -> np.ndarray:
-        """What its probability to be a scratch is made of."""
-        logs = [
-            self.length,
-            self.residual + 0.004,
-            self.sides + 0.01,
-            self.halo + 0.003,
-            self.slant + 0.005,
-            self.width,
-            max(self.contrast, 0.01),
-            self.spread + 0.01,
-            self.bent + 0.005,
-        ]
-        length, residual, sides, halo, slant, width, contrast, spread, bent = np.log(logs)
-        seen = [length, residual, sides, halo, slant, width, self.colour, contrast, spread, bent]
-        return np.array([*seen, *self.mapped])
+        """What its probability to be a scratch is made of: `terms`, and what the network's map says."""
+        return np.array([*self.terms.values(), *self.mapped])
 
 
 def measure(image: np.ndarray, probable: np.ndarray, sign: int, points: np.ndarray) -> Line:

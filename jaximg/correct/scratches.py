@@ -203,8 +203,8 @@ def _style(lines: list[Line]) -> np.ndarray | None:
 
 
 def _looks(line: Line) -> np.ndarray:
-    """The logarithms of a line's width, of its residual, and of how bent it is, as `Line.features` has them."""
-    return line.features[[5, 1, 9]]
+    """The logarithms of a line's width, of its residual, and of how bent it is."""
+    return np.array([line.terms[name] for name in ("width", "residual", "bent")])
 
 
 def _kindred(line: Line, alone: float, style: np.ndarray | None) -> float:
