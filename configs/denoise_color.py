@@ -6,6 +6,13 @@ time: three hours on two cores for these steps; a day brings some tenths of a dB
 expect: test/psnr three to four dB above test/psnr_damaged with photographs of 10 megapixels and more
 """
 
-from jaximg.train.config import Restoration
+from jaximg.train.config import Optimizer, Restoration
 
-config = Restoration(recipe="denoise")
+config = Restoration(
+    recipe="denoise",
+    size=96,
+    batch=8,
+    steps=50_000,
+    optimizer=Optimizer(name="muon", learning_rate=4e-3, schedule="cosine", warmup=200, beta1=0.95, beta2=0.99),
+    ema=0.999,
+)

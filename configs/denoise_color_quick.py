@@ -13,7 +13,7 @@ config = Restoration(
     options={"features": (16, 32), "blocks": 1},
     size=32,
     steps=300,
-    optimizer=Optimizer(learning_rate=2e-3, schedule="cosine", warmup=30, final=0.01, beta2=0.99, clip=0.5),
+    optimizer=Optimizer(name="muon", learning_rate=4e-3, schedule="cosine", warmup=30, beta1=0.95, beta2=0.99),
     ema=0.98,
     holdout=0.34,
     log_every=50,

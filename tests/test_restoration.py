@@ -3,12 +3,13 @@
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
 from jaximg.cli import main, runs
-from jaximg.train import trained
+from jaximg.train import config, restoration, tasks, trained
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -53,6 +54,8 @@ def test_a_run_learns_to_repair_and_its_network_can_be_shipped(monkeypatch, phot
         (["--size", 30], "multiple of 8"),
         (["--batch", 12], "multiples of 8"),
         (["--set", "recipe=tears"], "denoise"),
+        (["--set", "begin=nobody"], "denoise_gray"),
+        (["--set", "begin=denoise_gray"], "another architecture"),
         (["--data", "."], "no photograph"),
     ],
 )
@@ -64,3 +67,24 @@ def test_what_cannot_be_trained_is_told_in_one_line(monkeypatch, capsys, photogr
     assert train(monkeypatch, *given, *words, "--workdir", tmp_path / "run") != 0
     err = capsys.readouterr().err
     assert told in err and "Traceback" not in err
+
+
+def test_a_run_begins_with_the_weights_that_it_is_told(photographs):
+    settings = config.Restoration(data=str(photographs), begin="denoise_color", holdout=0.34)
+    sets = tasks.datasets(settings)
+    task = tasks.task_of(settings, sets[0].shape, sets[0].classes, sets=sets)
+    state = jax.jit(task.init)(jax.random.key(0))
+    weights = trained.read_weights(restoration.SHIPPED / "denoise_color.npz")[1]["params"]
+    for tree in (state.params, state.ema):
+        jax.tree.map(np.testing.assert_array_equal, tree, weights)
+
+
+def test_muon_moves_a_kernel_equally_far_in_every_direction(rng):
+    tx = tasks.optimizer(config.Optimizer(name="muon", learning_rate=1.0, beta1=0.95), 10)
+    steep = rng.standard_normal((3, 3, 4, 8)) * np.logspace(-2, 0, 8)
+    gradient = {"kernel": jnp.asarray(steep, jnp.float32), "bias": jnp.ones(8)}
+    step, _ = tx.update(gradient, tx.init(gradient), gradient)
+    values = np.linalg.svd(np.asarray(step["kernel"]).reshape(36, 8), compute_uv=False)
+    assert values.max() < 2 * values.min()
+    assert np.linalg.cond(steep.reshape(36, 8)) > 50
+    assert (step["bias"] < -0.5).all()

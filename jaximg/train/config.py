@@ -31,13 +31,14 @@ class Optimizer:
     """An Optax optimizer and its schedule.
 
     Attributes:
-      name: "adam", "adamw" or "sgd".
+      name: "adam", "adamw", "sgd", or "muon", which makes the step of each matrix and convolution orthogonal and leaves
+        the rest to Adam: restorers get further with as many steps.
       learning_rate: after the warmup.
       schedule: "constant", or "cosine": down to `final` of it at the last step.
       warmup: steps of a linear rise from 0.
       hold: the share of the run (after the warmup) before the cosine begins.
       final: what the cosine ends at, as a share of `learning_rate`.
-      beta1: of Adam; the momentum of SGD.
+      beta1: of Adam; the momentum of SGD and Muon.
       beta2: of Adam; of two the second is reached when `hold` is over.
       weight_decay: of AdamW.
       clip: the largest norm of a gradient; 0 for any.
@@ -45,7 +46,7 @@ class Optimizer:
         averaged before one update. A GAN's is that of `optimizer`, for both networks.
     """
 
-    name: Literal["adam", "adamw", "sgd"] = "adam"
+    name: Literal["adam", "adamw", "sgd", "muon"] = "adam"
     learning_rate: float = 1e-3
     schedule: Literal["constant", "cosine"] = "constant"
     warmup: int = 0
@@ -205,6 +206,8 @@ class Restoration(Config):
       size: pixels a side of the crops that a step sees, a multiple of 8.
       model: a name of `jaximg.models.MODELS`.
       options: what the model is built with.
+      begin: weights in place of random ones: the name of a network that `jaximg correct` runs, or a file that
+        `jaximg.train.trained.ship` has written.
       recipe: what is done to the pictures, a name of `jaximg.train.damage.RECIPES`.
       loss: "charbonnier", "absolute" or "squared"; the last one for maps, whose rare ones the others don't see.
       optimizer: how it is trained.
@@ -216,6 +219,7 @@ class Restoration(Config):
     batch: int = 16
     model: str = "restorer"
     options: Mapping[str, Any] = field(default_factory=dict)
+    begin: str = ""
     recipe: str = "denoise"
     loss: Literal["charbonnier", "absolute", "squared"] = "charbonnier"
     optimizer: Optimizer = Optimizer(

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from optax.contrib import MuonDimensionNumbers, muon
 
 from jaximg.evaluate import (
     GeneratorReport,
@@ -148,6 +149,8 @@ def optimizer(settings: Optimizer, steps: int) -> optax.GradientTransformation:
     beta2 = ramped(settings.beta2, settings.hold * steps)
     if settings.name == "sgd":
         tx = optax.sgd(rate, momentum=settings.beta1 or None)
+    elif settings.name == "muon":
+        tx = _muon(rate, beta2, beta=settings.beta1, weight_decay=settings.weight_decay)
     elif settings.name == "adamw":
         tx = _adam(optax.adamw, rate, beta2, b1=settings.beta1, weight_decay=settings.weight_decay)
     else:
@@ -159,6 +162,24 @@ def _adam(make: Any, rate: Any, beta2: Any, **options: Any) -> optax.GradientTra
     if callable(beta2):
         return optax.inject_hyperparams(make)(rate, b2=beta2, **options)
     return make(rate, b2=beta2, **options)
+
+
+def _muon(rate: Any, beta2: Any, **options: Any) -> optax.GradientTransformation:
+    """Muon; a kernel `(height, width, inputs, outputs)` is a matrix from all that it sees to its outputs.
+
+    References:
+      Jordan et al., Muon: an optimizer for hidden layers in neural networks, 2024.
+    """
+
+    def matrices(params: Any) -> Any:
+        def one(x: jax.Array) -> Any:
+            before = tuple(range(x.ndim - 1))
+            return MuonDimensionNumbers(before, x.ndim - 1) if x.ndim in (2, 4) else None
+
+        return jax.tree.map(one, params)
+
+    final = beta2(jnp.inf) if callable(beta2) else beta2
+    return muon(rate, muon_weight_dimension_numbers=matrices, adam_b2=final, **options)
 
 
 def shifted(key: Key, image: jax.Array, *, reach: int) -> jax.Array:
