@@ -7,11 +7,13 @@ import pytest
 from skimage import data
 
 from jaximg import correct, degrade, io
-from jaximg.correct.tears import find_bands, find_tear, mend, put_back
+from jaximg.correct.tears import find, find_bands, find_tear, mend, put_back
+from jaximg.correct.tears.assemble import Placed
 from jaximg.correct.tears.borders import borders
 from jaximg.correct.tears.extend import signed_distance
 from jaximg.correct.tears.fit import downhill, rim
 from jaximg.correct.tears.outline import candidates, outline
+from jaximg.correct.tears.plain import Fragments
 from tests.command import run
 
 KEY = jax.random.key
@@ -208,6 +210,15 @@ def test_pictures_that_are_not_torn_are_left_alone(picture):
 
 
 # --- how -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("contact", "cost", "torn"), [(100, 0.8, True), (50, 0.8, False), (50, 0.5, True)])
+def test_edges_that_touch_along_a_short_stretch_must_agree_better(contact, cost, torn):
+    label = np.ones((100, 150), int)
+    label[:, 75:] = 2
+    still = np.eye(2, 3)
+    placed = [Placed(still, 0, 0, 0), Placed(still, contact, 0, cost, ragged=1.0)]
+    assert find._torn(Fragments(label, 2, 2), placed, told=False) == torn
 
 
 def test_an_outline_finds_itself_turned():

@@ -24,8 +24,9 @@ LONG = 0.4
 TURN, SHIFT = 0.15, 60.0
 """and are turned and moved by so much at most, in radians and pixels."""
 CLOSE, STILL = 1.2, 0.75
-"""They differ by so much at most across the tear; where only a mask says that there is one, they must have moved by
-so many pixels."""
+"""They differ by so much at most across a tear as long as the picture's shorter side, across a shorter one by less in
+proportion: the less of an edge agrees, the better it must. Where only a mask says that there is one, they must have
+moved by so many pixels."""
 RAGGED = (0.6, 3.0)
 """A tear is so far from straight, in pixels, root mean square; the outlines of bushes before a sky are further."""
 CLEAN = 0.25
@@ -102,7 +103,8 @@ def _torn(found: Fragments, placed: list[Placed], told: bool) -> bool:
         angle = abs(np.arctan2(p.matrix[1, 0], p.matrix[0, 0]))
         moved = max(moved, float(shift.max()))
         near = angle < TURN and shift.min() < SHIFT
-        fits = p.contact > LONG * shorter and p.overlap < 0.05 * p.contact and p.cost < CLOSE
+        close = p.cost < CLOSE * min(1, p.contact / shorter)
+        fits = p.contact > LONG * shorter and p.overlap < 0.05 * p.contact and close
         if not (near and fits and (RAGGED[0] if found.core is None else CLEAN) < p.ragged < RAGGED[1]):
             return False
     return not told or moved > STILL
