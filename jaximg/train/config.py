@@ -40,7 +40,7 @@ class Optimizer:
       final: what the cosine ends at, as a share of `learning_rate`.
       beta1: of Adam; the momentum of SGD and Muon.
       beta2: of Adam; of two the second is reached when `hold` is over.
-      weight_decay: of AdamW.
+      weight_decay: of AdamW and Muon.
       clip: the largest norm of a gradient; 0 for any.
       accumulate: parts that a batch is worked through in, one after the other, to save memory; their gradients are
         averaged before one update. A GAN's is that of `optimizer`, for both networks.

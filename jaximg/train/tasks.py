@@ -150,7 +150,7 @@ def optimizer(settings: Optimizer, steps: int) -> optax.GradientTransformation:
     if settings.name == "sgd":
         tx = optax.sgd(rate, momentum=settings.beta1 or None)
     elif settings.name == "muon":
-        tx = _muon(rate, beta2, beta=settings.beta1, weight_decay=settings.weight_decay)
+        tx = _muon(settings, rate)
     elif settings.name == "adamw":
         tx = _adam(optax.adamw, rate, beta2, b1=settings.beta1, weight_decay=settings.weight_decay)
     else:
@@ -164,7 +164,7 @@ def _adam(make: Any, rate: Any, beta2: Any, **options: Any) -> optax.GradientTra
     return make(rate, b2=beta2, **options)
 
 
-def _muon(rate: Any, beta2: Any, **options: Any) -> optax.GradientTransformation:
+def _muon(settings: Optimizer, rate: Any) -> optax.GradientTransformation:
     """Muon; a kernel `(height, width, inputs, outputs)` is a matrix from all that it sees to its outputs.
 
     References:
@@ -178,8 +178,13 @@ def _muon(rate: Any, beta2: Any, **options: Any) -> optax.GradientTransformation
 
         return jax.tree.map(one, params)
 
-    final = beta2(jnp.inf) if callable(beta2) else beta2
-    return muon(rate, muon_weight_dimension_numbers=matrices, adam_b2=final, **options)
+    return muon(
+        rate,
+        beta=settings.beta1,
+        weight_decay=settings.weight_decay,
+        adam_b2=settings.beta2[-1] if isinstance(settings.beta2, tuple) else settings.beta2,
+        muon_weight_dimension_numbers=matrices,
+    )
 
 
 def shifted(key: Key, image: jax.Array, *, reach: int) -> jax.Array:
