@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaximg.correct.tiles import tiled
-from jaximg.models.compiler import compiler_options
 from jaximg.models.weights import read_weights
 
 SHIPPED = resources.files("jaximg.correct") / "weights"
@@ -128,7 +127,7 @@ def _seen_back(image: np.ndarray, turns: int, mirrored: bool) -> np.ndarray:
 
 @lru_cache
 def _program() -> Any:
-    return jax.jit(_apply, static_argnums=0, compiler_options=compiler_options(jax.devices()))
+    return jax.jit(_apply, static_argnums=0)
 
 
 def _apply(module: nn.Module, params: Any, image: jax.Array, *rest: jax.Array) -> jax.Array:

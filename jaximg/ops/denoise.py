@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable, Sequence
-from functools import partial, reduce
+from functools import partial
 from typing import TypeAlias
 
 import jax
@@ -11,15 +11,9 @@ import numpy as np
 from jax import lax
 
 from jaximg.ops import windows
-from jaximg.ops.dct import block_basis, dct_matrix
+from jaximg.ops.blocks import hard_gain, shrunk, wiener_gain
+from jaximg.ops.dct import dct_matrix
 from jaximg.typing import Image, Scalar, check_image, check_size, is_traced
-
-HARD = 2.7
-"""Coefficients below this many sigmas are noise."""
-HARDER = 3.5
-"""The same in a block where hardly more coefficients reach `HARD` than would by chance (0.7 %)."""
-BUSY = 0.02
-"""The share of coefficients above `HARD` from which a block counts as busy."""
 
 TAU = 0.25
 """The step of the projections."""
@@ -50,7 +44,8 @@ def dct_denoise(
     is continued by "symmetric" mirroring.
 
     The selection of the first pass is a hard decision (its derivative is zero); everything else is differentiated
-    exactly, at the memory cost of one block position.
+    exactly. Memory: one block position's, or where blocks of 4 or less lie at every pixel, some pictures for each of
+    their coefficients.
 
     Args:
       image: `(..., H, W, C)` floating point, any range.
@@ -113,108 +108,12 @@ def _dct_denoise(
     planes = jnp.moveaxis(x, -1, -3)
     variance = jnp.broadcast_to(jnp.square(sigma), planes.shape[:-2]).reshape(-1, 1, 1)
     planes = planes.reshape(-1, *planes.shape[-2:])
-    first = _shrink(planes, planes, variance, blocks, overlap, _hard_gain)
-    second = _shrink(planes, first, variance, blocks, overlap, _wiener_gain)
+    first = shrunk(planes, planes, variance, blocks, overlap, hard_gain)
+    second = shrunk(planes, first, variance, blocks, overlap, wiener_gain)
     out = jnp.moveaxis(second.reshape(*image.shape[:-3], image.shape[-1], *image.shape[-3:-1]), -3, -1)
     if decorrelate:
         out = jnp.einsum("...k,kc->...c", out, colours, precision="highest")
     return out.astype(image.dtype)
-
-
-def _hard_gain(guide: jax.Array, variance: jax.Array) -> jax.Array:
-    energy = jnp.square(guide)
-    kept = energy > HARD * HARD * variance
-    busy = kept.astype(guide.dtype).mean(-1, keepdims=True) > BUSY
-    return (kept & (busy | (energy > HARDER * HARDER * variance))).astype(guide.dtype)
-
-
-def _wiener_gain(guide: jax.Array, variance: jax.Array) -> jax.Array:
-    energy = jnp.square(guide)
-    return energy / jnp.maximum(energy + variance, jnp.finfo(guide.dtype).tiny)
-
-
-def _shrink(
-    planes: jax.Array, guide: jax.Array, variance: jax.Array, blocks: tuple[int, ...], overlap: tuple[int, ...], gain
-) -> jax.Array:
-    """One pass over `(N, H, W)` planes: the weighted mean of all shrunk blocks of all sizes."""
-    sums = [
-        _shrink_blocks(planes, guide, variance, n, n // over, gain) for n, over in zip(blocks, overlap, strict=True)
-    ]
-    total, weight = (reduce(operator.add, parts) for parts in zip(*sums, strict=True))
-    return total / weight
-
-
-def _shrink_blocks(
-    planes: jax.Array, guide: jax.Array, variance: jax.Array, n: int, step: int, gain
-) -> tuple[jax.Array, jax.Array]:
-    """The sums of `w IDCT(k c)` and of `w` over the blocks of side n that cover each pixel."""
-    (height, width), dtype = planes.shape[1:], planes.dtype
-    rows, columns = (-(-size // n) + 1 for size in (height, width))
-    after = [(count + 1) * n - size - (n - 1) for count, size in ((rows, height), (columns, width))]
-    padded, guide_padded = (
-        windows.materialise(windows.pad(p[..., None], (n - 1, after[0]), (n - 1, after[1]), "symmetric")[..., 0])
-        for p in (planes, guide)
-    )
-    mean = jnp.zeros(n * n, dtype).at[0].set(1.0)
-
-    def forward(p: jax.Array, corner: jax.Array) -> jax.Array:
-        window = window_at(p, corner[0], corner[1], rows * n, columns * n)
-        tiles = window.reshape(-1, rows, n, columns, n).swapaxes(2, 3)
-        return _transform(tiles.reshape(-1, n * n), n).reshape(-1, rows * columns, n * n)
-
-    @jax.checkpoint
-    def one(corner: jax.Array) -> tuple[jax.Array, jax.Array]:
-        c = forward(padded, corner)
-        g = c if gain is _hard_gain else forward(guide_padded, corner)
-        k = jnp.maximum(gain(g, variance), mean[None, None])
-        w = n * n / jnp.maximum(jnp.square(k).sum(-1, keepdims=True), 1)
-        tiles = _transform((c * k * w).reshape(-1, n * n), n, inverse=True)
-        window = tiles.reshape(-1, rows, columns, n, n).swapaxes(2, 3).reshape(-1, rows * n, columns * n)
-        weight = jnp.broadcast_to(w.reshape(-1, rows, 1, columns, 1), (w.shape[0], rows, n, columns, n))
-        return window, weight.reshape(window.shape)
-
-    def body(sums: tuple[jax.Array, jax.Array], corner: jax.Array):
-        window, weight = one(corner)
-        return (add_at(sums[0], window, corner), add_at(sums[1], weight, corner)), None
-
-    corners = np.stack(np.meshgrid(np.arange(0, n, step), np.arange(0, n, step), indexing="ij"), -1)
-    corners = corners.reshape(-1, 2).astype(np.int32)
-    zeros = jnp.zeros_like(padded)
-    sums, _ = lax.scan(body, (zeros, zeros), jnp.asarray(corners))
-    inside = (slice(None), slice(n - 1, n - 1 + height), slice(n - 1, n - 1 + width))
-    return sums[0][inside], sums[1][inside]
-
-
-def _transform(tiles: jax.Array, n: int, *, inverse: bool = False) -> jax.Array:
-    """The 2-D DCT of `(B, n * n)` blocks: one product where it is small, else down and across."""
-    if n <= 8:
-        whole = block_basis(n) if inverse else block_basis(n).T
-        return jnp.matmul(tiles, jnp.asarray(whole, tiles.dtype), precision="highest")
-    basis = jnp.asarray(dct_matrix(n) if inverse else dct_matrix(n).T, tiles.dtype)
-    across = jnp.matmul(tiles.reshape(-1, n), basis, precision="highest").reshape(-1, n, n).swapaxes(1, 2)
-    return jnp.matmul(across.reshape(-1, n), basis, precision="highest").reshape(-1, n * n)
-
-
-def add_at(total: jax.Array, window: jax.Array, corner: jax.Array) -> jax.Array:
-    """`total` with a window added to its last two axes at a corner `(2,)`.
-
-    Example:
-      >>> add_at(jnp.zeros((2, 3)), jnp.ones((1, 2)), jnp.asarray([1, 1])).tolist()
-      [[0.0, 0.0, 0.0], [0.0, 1.0, 1.0]]
-    """
-    here = window_at(total, corner[0], corner[1], *window.shape[-2:])
-    return lax.dynamic_update_slice(total, here + window, (*[np.int32(0)] * (total.ndim - 2), corner[0], corner[1]))
-
-
-def window_at(planes: jax.Array, y: int | jax.Array, x: int | jax.Array, rows: int, columns: int) -> jax.Array:
-    """The `rows x columns` window of the last two axes whose corner is `(y, x)`.
-
-    Example:
-      >>> window_at(jnp.arange(6.0).reshape(2, 3), 1, 1, 1, 2).tolist()
-      [[4.0, 5.0]]
-    """
-    start = [np.int32(0)] * (planes.ndim - 2) + [jnp.int32(y), jnp.int32(x)]
-    return lax.dynamic_slice(planes, start, (*planes.shape[:-2], rows, columns))
 
 
 # --- total variation -------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from jaximg.ops import windows
 from jaximg.ops.adjoint import linear_pair
-from jaximg.ops.denoise import add_at, window_at
+from jaximg.ops.blocks import add_at, window_at
 from jaximg.ops.primitives import zero_pad
 from jaximg.typing import Image, Scalar, check_image, check_size
 
