@@ -20,6 +20,7 @@ IMAGES = {
     "salt_and_pepper": partial(degrade.salt_and_pepper, amount=0.2),
     "camera_noise": partial(degrade.camera_noise, shot=0.01, read=0.02),
     "camera_noise_jpeg": partial(degrade.camera_noise, shot=0.01, read=0.02, quality=80),
+    "mosaic_noise": partial(degrade.mosaic_noise, photons=300.0, read=0.01),
     "gaussian_blur": partial(degrade.blur, size=1.5),
     "motion_blur": partial(degrade.blur, size=7.0, kind="motion"),
     "defocus_blur": partial(degrade.blur, size=2.0, kind="defocus"),
@@ -206,6 +207,22 @@ def test_salt_and_pepper_hit_their_shares_in_all_channels_at_once():
     out = np.asarray(degrade.salt_and_pepper(KEY, jnp.full((300, 300, 3), 0.5), amount=0.3, salt=0.25))
     np.testing.assert_allclose([(out == 1).mean(), (out == 0).mean()], [0.075, 0.225], rtol=0.05)
     assert (out == out[..., :1]).all()
+
+
+def test_mosaic_noise_is_what_a_sensor_counts_where_the_colour_was_seen():
+    """In the sensor's light: the variance that was asked for at a green pixel, a quarter of it between four of them."""
+    level, photons, read = 0.6, 500.0, 0.02
+    out = degrade.mosaic_noise(KEY, jnp.full((400, 400, 3), level), photons=photons, read=read, gamma=2.2)
+    green = np.asarray(out, np.float64)[..., 1] ** 2.2
+    wanted = level**2.2 / photons + read**2
+    np.testing.assert_allclose(green.mean(), level**2.2, rtol=2e-3)
+    np.testing.assert_allclose(green[::2, 1::2].var(), wanted, rtol=0.05)
+    np.testing.assert_allclose(green[::2, ::2].var(), wanted / 4, rtol=0.05)
+
+
+def test_a_sensor_sees_one_colour_or_three():
+    with pytest.raises(ValueError, match="one colour or three"):
+        degrade.mosaic_noise(KEY, jnp.zeros((9, 9, 2)), photons=100.0, read=0.01)
 
 
 def test_camera_noise_grows_with_brightness_as_said():

@@ -1,9 +1,10 @@
-"""Noise: Gaussian, Poisson, salt and pepper, and a camera's."""
+"""Noise: Gaussian, Poisson, salt and pepper, and a camera's, blurred or of a mosaic."""
 
 from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaximg.degrade.batch import strength
 from jaximg.degrade.jpeg import jpeg
@@ -13,6 +14,10 @@ from jaximg.typing import Image, Key, Scalar, check_image
 
 REACH = 3
 """Half width, in pixels, of the blur that correlates a camera's noise."""
+CROSS = np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]], np.float32) / 4
+"""Bilinear interpolation of the green pixels of a Bayer mosaic."""
+SQUARE = np.outer([1, 2, 1], [1, 2, 1]).astype(np.float32) / 4
+"""The same of the red or the blue ones."""
 
 
 def gaussian_noise(key: Key, image: Image, *, sigma: Scalar) -> jax.Array:
@@ -175,3 +180,63 @@ def _correlated(noise: jax.Array, sigma: jax.Array) -> jax.Array:
     taps = taps / jnp.sqrt(jnp.square(taps).sum())
     columns = windows.apart(lambda x, w: windows.correlate_valid(x, w[:, None]))(noise, taps)
     return windows.correlate_valid(columns, taps[None, :])
+
+
+def mosaic_noise(key: Key, image: Image, *, photons: Scalar, read: Scalar, gamma: Scalar = 2.2) -> jax.Array:
+    r"""Noise of a sensor behind a Bayer mosaic: each pixel counts one colour, the others are interpolated from around.
+
+        L = max(image, 0)^gamma,   n = sqrt(L / photons + read^2) N(0, 1)  in the light of the sensor
+        out = max(L + b(mosaic n), 0)^(1 / gamma)
+
+    with b the bilinear interpolation of each colour from the pixels of a red-green, green-blue mosaic that saw it. It
+    is linear, so the picture itself needs no mosaic and stays sharp. The noise is correlated, each colour otherwise,
+    and strong in the dark, where gamma spreads it.
+
+    Args:
+      key: of `jax.random.key`; one for a batch, whose pictures get noise of their own.
+      image: `(..., H, W, 1 or 3)` floating point, nominally in [0, 1], as shown: gamma is part of it. A grey one is
+        seen by a sensor without a mosaic.
+      photons: that white stands for, > 0, 100 (a small sensor in the dark) to 10,000; one number or one a picture.
+      read: standard deviation in the dark, in the sensor's light; one number or one a picture.
+      gamma: of the display; one number or one a picture.
+
+    Returns:
+      `(..., H, W, 1 or 3)` in the image's dtype, not clipped above.
+
+    Raises:
+      TypeError: an image that is not floating point.
+      ValueError: other than one or three channels, or a strength of another shape.
+
+    Example:
+      >>> grey = jnp.full((64, 64, 3), 0.5)
+      >>> mosaic_noise(jax.random.key(0), grey, photons=400.0, read=0.01).std().round(2).item()
+      0.019999999552965164
+
+    References:
+      Brooks et al., Unprocessing images for learned raw denoising, CVPR 2019: the order of a camera's steps.
+    """
+    image = check_image(image)
+    if image.shape[-1] not in (1, 3):
+        raise ValueError(f"image has shape {image.shape}; a sensor sees one colour or three: pass (..., H, W, 1 or 3)")
+    wide = image.astype(windows.wide(image.dtype))
+    named = (("photons", photons), ("read", read), ("gamma", gamma))
+    light, dark, power = (strength(value, image, wide.dtype, name) for name, value in named)
+    seen = _raised(wide, power)
+    noise = jnp.sqrt(seen / light + jnp.square(dark)) * jax.random.normal(key, image.shape, wide.dtype)
+    if image.shape[-1] == 3:
+        noise = _interpolated(noise)
+    return _raised(seen + noise, 1 / power).astype(image.dtype)
+
+
+def _interpolated(x: jax.Array) -> jax.Array:
+    """What is left of a picture's three colours in a mosaic, interpolated."""
+    rows, columns = (np.arange(size) % 2 for size in x.shape[-3:-1])
+    red, blue = ((rows[:, None] == i) & (columns == i) for i in (0, 1))
+    mosaic = np.stack([red, ~(red | blue), blue], -1).reshape((1,) * (x.ndim - 3) + x.shape[-3:])
+    kernel = jnp.asarray(np.stack([SQUARE, CROSS, SQUARE], -1), x.dtype)
+    return windows.correlate(x * jnp.asarray(mosaic, x.dtype), kernel, "reflect")
+
+
+def _raised(x: jax.Array, power: jax.Array) -> jax.Array:
+    """`max(x, 0)^power`, of slope 0 where x is not positive."""
+    return jnp.where(x > 0, jnp.where(x > 0, x, 1) ** power, 0)

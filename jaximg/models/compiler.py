@@ -12,7 +12,7 @@ CPU = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_D
 
 
 def compiler_options(devices: Sequence[Any]) -> dict[str, Any] | None:
-    """Options of `jax.jit` for programs that differentiate convolutions: on CPUs, to leave these out of library fusions.
+    """Options of `jax.jit` for programs that differentiate convolutions: on CPUs, no library for these.
 
     A training step of convolutions is up to twice as fast; a network that is only applied, a tenth slower. The option
     depends on the version.

@@ -219,25 +219,39 @@ def gaussian(key: Key, clean: jax.Array) -> Damaged:
 
 
 def camera(key: Key, clean: jax.Array) -> Damaged:
-    """Noise that grows with brightness and is correlated; every second picture goes through JPEG."""
-    size, keys = clean.shape[:1], jax.random.split(key, 8)
-    shot = 10 ** jax.random.uniform(keys[0], size, minval=-4, maxval=-1.7)
-    read = jax.random.uniform(keys[1], size, maxval=0.06)
-    correlation = jax.random.uniform(keys[2], size)
-    gain = jax.random.uniform(keys[3], (*size, clean.shape[-1]), minval=0.7, maxval=1.6)
+    """Noise that grows with the light and is correlated; every second picture goes through JPEG.
 
-    def one(
-        key: Key, image: jax.Array, shot: jax.Array, read: jax.Array, blur: jax.Array, gain: jax.Array
-    ) -> jax.Array:
-        return degrade.camera_noise(key, image, shot=shot, read=read, correlation=blur, gain=gain)
-
-    noisy = in_8_bits(jax.vmap(one)(jax.random.split(keys[4], size[0]), clean, shot, read, correlation, gain))
-    quality = jax.random.uniform(keys[5], size, minval=50, maxval=98)
-    coded = _coded(noisy, quality)
-    out = _alternate(coded, noisy)
-    wrong = jax.random.uniform(keys[6], size, minval=0.8, maxval=1.25)
+    Some have the noise of a Bayer mosaic, the others a blurred one of another gain in each channel.
+    """
+    size, keys = clean.shape[:1], jax.random.split(key, 6)
+    mosaic = jax.random.bernoulli(keys[1], shape=(*size, 1, 1, 1))
+    noisy = in_8_bits(jnp.where(mosaic, _mosaic_noise(keys[2], clean), _blurred_noise(keys[0], clean)))
+    quality = jax.random.uniform(keys[3], size, minval=50, maxval=98)
+    out = _alternate(_coded(noisy, quality), noisy)
+    wrong = jax.random.uniform(keys[4], size, minval=0.8, maxval=1.25)
     sigma, blocks = wrong * high_frequencies(out - clean), _alternate(coarseness(quality), jnp.zeros_like(quality))
     return estimate.denoised(out, _map(sigma, out)), out, sigma, blocks
+
+
+def _blurred_noise(key: Key, clean: jax.Array) -> jax.Array:
+    size, keys = clean.shape[:1], jax.random.split(key, 5)
+    shot = 10 ** jax.random.uniform(keys[0], size, minval=-4, maxval=-1.7)
+    read = jax.random.uniform(keys[1], size, maxval=0.06)
+    blur = jax.random.uniform(keys[2], size)
+    gain = jax.random.uniform(keys[3], (*size, clean.shape[-1]), minval=0.7, maxval=1.6)
+
+    def one(key: Key, image: jax.Array, shot: jax.Array, read: jax.Array, blur: jax.Array, gain: jax.Array):
+        return degrade.camera_noise(key, image, shot=shot, read=read, correlation=blur, gain=gain)
+
+    return jax.vmap(one)(jax.random.split(keys[4], size[0]), clean, shot, read, blur, gain)
+
+
+def _mosaic_noise(key: Key, clean: jax.Array) -> jax.Array:
+    size, keys = clean.shape[:1], jax.random.split(key, 4)
+    photons = 10 ** jax.random.uniform(keys[0], size, minval=1.9, maxval=3.7)
+    read = 10 ** jax.random.uniform(keys[1], size, minval=-3, maxval=-1.7)
+    gamma = jax.random.uniform(keys[2], size, minval=1.6, maxval=2.6)
+    return degrade.mosaic_noise(keys[3], clean, photons=photons, read=read, gamma=gamma)
 
 
 def jpeg(key: Key, clean: jax.Array) -> Damaged:
