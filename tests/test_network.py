@@ -9,7 +9,7 @@ from jaximg import correct, degrade
 from jaximg.correct import network
 from jaximg.models import estimate
 from jaximg.models.restorer import coarseness
-from jaximg.models.weights import read_weights, write_weights
+from jaximg.models.weights import RESTORERS, read_weights, write_weights
 
 
 def level(hw: tuple[int, int], value: float) -> np.ndarray:
@@ -98,7 +98,7 @@ def test_an_unknown_network_is_named_with_those_there_are():
 
 def test_every_network_has_its_card():
     for name in network.names():
-        card = (network.SHIPPED / f"{name}.md").read_text()
+        card = (RESTORERS / f"{name}.md").read_text()
         for word in ("Data", "Training", "Figures", "Limits"):
             assert f"## {word}" in card
 

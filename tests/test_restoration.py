@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from jaximg.cli import main, runs
-from jaximg.train import config, restoration, tasks, trained
+from jaximg.models.weights import RESTORERS, read_weights
+from jaximg.train import config, tasks, trained
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -74,7 +75,7 @@ def test_a_run_begins_with_the_weights_that_it_is_told(photographs):
     sets = tasks.datasets(settings)
     task = tasks.task_of(settings, sets[0].shape, sets[0].classes, sets=sets)
     state = jax.jit(task.init)(jax.random.key(0))
-    weights = trained.read_weights(restoration.SHIPPED / "denoise_color.npz")[1]["params"]
+    weights = read_weights(RESTORERS / "denoise_color.npz")[1]["params"]
     for tree in (state.params, state.ema):
         jax.tree.map(np.testing.assert_array_equal, tree, weights)
 

@@ -1,7 +1,6 @@
 """The trained networks: `load` hands one out to embed anywhere, `restore` runs one over a picture of any size."""
 
 from functools import lru_cache, partial
-from importlib import resources
 from typing import Any
 
 import flax.linen as nn
@@ -10,9 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaximg.correct.tiles import tiled
-from jaximg.models.weights import read_weights
+from jaximg.models.weights import RESTORERS, read_weights
 
-SHIPPED = resources.files("jaximg.correct") / "weights"
 SIDES = (256, 512, 1024)
 """Sides of the squares a network sees: a wide rim wants large ones."""
 VIEWS = tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4))
@@ -26,7 +24,7 @@ def names() -> tuple[str, ...]:
       >>> "denoise_color" in names()
       True
     """
-    return tuple(sorted(entry.name[:-4] for entry in SHIPPED.iterdir() if entry.name.endswith(".npz")))
+    return tuple(sorted(path.stem for path in RESTORERS.glob("*.npz")))
 
 
 @lru_cache
@@ -57,8 +55,7 @@ def load(name: str) -> tuple[nn.Module, Any]:
     """
     if name not in names():
         raise ValueError(f"no network {name!r} in this package; there are {', '.join(names()) or 'none'}")
-    with (SHIPPED / f"{name}.npz").open("rb") as file:
-        module, variables = read_weights(file)  # pyright: ignore[reportArgumentType]
+    module, variables = read_weights(RESTORERS / f"{name}.npz")
     return module, jax.tree.map(jnp.asarray, variables["params"])
 
 

@@ -12,6 +12,8 @@ from flax import traverse_util
 
 HEADER = "__model__"
 """The entry that names the architecture."""
+RESTORERS = Path(__file__).parents[1] / "correct" / "weights"
+"""Where the restoration networks of this package lie, `NAME.npz` each."""
 
 
 def write_weights(path: Path, variables: dict[str, Any], *, model: str, **config: object) -> None:

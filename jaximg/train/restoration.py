@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaximg.models.weights import read_weights
+from jaximg.models.weights import RESTORERS, read_weights
 from jaximg.train import losses
 from jaximg.train.config import Restoration
 from jaximg.train.damage import RECIPES, Recipe
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 SHARES = 8
 """A batch that a recipe takes is a multiple of this."""
 SHOWN = 8
-SHIPPED = Path(__file__).parents[1] / "correct" / "weights"
-"""The networks of `jaximg correct`."""
 LOSSES = {"charbonnier": losses.charbonnier, "absolute": losses.absolute, "squared": losses.squared}
 
 
@@ -135,9 +133,9 @@ def _recipe(settings: Restoration) -> Recipe:
 
 def _weights(name: str) -> Any:
     """The parameters in a file, or of a network that `jaximg correct` runs."""
-    path = Path(name) if Path(name).is_file() else SHIPPED / f"{name}.npz"
+    path = Path(name) if Path(name).is_file() else RESTORERS / f"{name}.npz"
     if not path.is_file():
-        there = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.npz")))
+        there = ", ".join(sorted(file.stem for file in RESTORERS.glob("*.npz")))
         raise RunError(f"begin={name}: neither a file of weights nor a network; there are {there}")
     try:
         return read_weights(path)[1]["params"]
