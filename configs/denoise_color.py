@@ -3,7 +3,7 @@
     jaximg train denoise_color --data DIR                 # a folder of photographs, the larger the better
 
 time: three hours on two cores for these steps; a day brings some tenths of a dB
-expect: test/psnr three to four dB above test/psnr_damaged with photographs of 10 megapixels and more
+expect: test/psnr two to four dB above test/psnr_damaged with photographs of 10 megapixels and more
 """
 
 from jaximg.train.config import Optimizer, Restoration

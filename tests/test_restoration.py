@@ -39,7 +39,7 @@ def test_a_run_learns_to_repair_and_its_network_can_be_shipped(monkeypatch, phot
     run = tmp_path / "run"
     assert train(monkeypatch, "--data", photographs, "--workdir", run, "--steps", 50) == 0
     measured = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()][-1]
-    assert measured["test/psnr"] > measured["test/psnr_damaged"] + 0.3
+    assert measured["test/psnr"] > measured["test/psnr_damaged"] + 0.2
     assert (run / "fakes000050.png").is_file()
     model = trained.load(run)
     assert model.kind == "restorer"
