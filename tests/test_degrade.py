@@ -220,6 +220,11 @@ def test_mosaic_noise_is_what_a_sensor_counts_where_the_colour_was_seen():
     np.testing.assert_allclose(green[::2, ::2].var(), wanted / 4, rtol=0.05)
 
 
+def test_the_slope_of_mosaic_noise_is_finite_in_the_dark():
+    lit = jax.grad(lambda x: degrade.mosaic_noise(KEY, x, photons=300.0, read=0.0).sum())(jnp.zeros((8, 8, 3)))
+    assert np.isfinite(lit).all()
+
+
 def test_a_sensor_sees_one_colour_or_three():
     with pytest.raises(ValueError, match="one colour or three"):
         degrade.mosaic_noise(KEY, jnp.zeros((9, 9, 2)), photons=100.0, read=0.01)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaximg.correct.tiles import tiled
-from jaximg.models.weights import RESTORERS, read_weights
+from jaximg.models.weights import RESTORERS, read_weights, restorers
 
 SIDES = (256, 512, 1024)
 """Sides of the squares a network sees: a wide rim wants large ones."""
@@ -24,7 +24,7 @@ def names() -> tuple[str, ...]:
       >>> "denoise_color" in names()
       True
     """
-    return tuple(sorted(path.stem for path in RESTORERS.glob("*.npz")))
+    return restorers()
 
 
 @lru_cache

@@ -9,7 +9,9 @@ import numpy as np
 from jaximg.degrade.batch import strength
 from jaximg.degrade.jpeg import jpeg
 from jaximg.ops import windows
+from jaximg.ops.adjust import adjust_gamma
 from jaximg.ops.filters import gaussian_taps
+from jaximg.ops.primitives import root
 from jaximg.typing import Image, Key, Scalar, check_image
 
 REACH = 3
@@ -165,11 +167,9 @@ def camera_noise(
         )
     variance = strength(shot, image, wide.dtype, "shot") * jnp.maximum(wide, 0)
     variance = variance + jnp.square(strength(read, image, wide.dtype, "read"))
-    positive = variance > 0
-    deviation = jnp.where(positive, jnp.sqrt(jnp.where(positive, variance, jnp.ones_like(variance))), 0)
     shape = (*image.shape[:-3], image.shape[-3] + 2 * REACH, image.shape[-2] + 2 * REACH, image.shape[-1])
     noise = _correlated(jax.random.normal(key, shape, wide.dtype), jnp.asarray(correlation, wide.dtype))
-    out = wide + deviation * noise * gain.reshape(*[1] * (image.ndim - 1), -1)
+    out = wide + root(variance) * noise * gain.reshape(*[1] * (image.ndim - 1), -1)
     return (out if quality is None else jpeg(key, out, quality=quality)).astype(image.dtype)
 
 
@@ -221,11 +221,11 @@ def mosaic_noise(key: Key, image: Image, *, photons: Scalar, read: Scalar, gamma
     wide = image.astype(windows.wide(image.dtype))
     named = (("photons", photons), ("read", read), ("gamma", gamma))
     light, dark, power = (strength(value, image, wide.dtype, name) for name, value in named)
-    seen = _raised(wide, power)
-    noise = jnp.sqrt(seen / light + jnp.square(dark)) * jax.random.normal(key, image.shape, wide.dtype)
+    seen = adjust_gamma(wide, power)
+    noise = root(seen / light + jnp.square(dark)) * jax.random.normal(key, image.shape, wide.dtype)
     if image.shape[-1] == 3:
         noise = _interpolated(noise)
-    return _raised(seen + noise, 1 / power).astype(image.dtype)
+    return adjust_gamma(seen + noise, 1 / power).astype(image.dtype)
 
 
 def _interpolated(x: jax.Array) -> jax.Array:
@@ -235,8 +235,3 @@ def _interpolated(x: jax.Array) -> jax.Array:
     mosaic = np.stack([red, ~(red | blue), blue], -1).reshape((1,) * (x.ndim - 3) + x.shape[-3:])
     kernel = jnp.asarray(np.stack([SQUARE, CROSS, SQUARE], -1), x.dtype)
     return windows.correlate(x * jnp.asarray(mosaic, x.dtype), kernel, "reflect")
-
-
-def _raised(x: jax.Array, power: jax.Array) -> jax.Array:
-    """`max(x, 0)^power`, of slope 0 where x is not positive."""
-    return jnp.where(x > 0, jnp.where(x > 0, x, 1) ** power, 0)

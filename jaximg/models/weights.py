@@ -16,6 +16,16 @@ RESTORERS = Path(__file__).parents[1] / "correct" / "weights"
 """Where the restoration networks of this package lie, `NAME.npz` each."""
 
 
+def restorers() -> tuple[str, ...]:
+    """The names of these networks.
+
+    Example:
+      >>> "denoise_color" in restorers()
+      True
+    """
+    return tuple(sorted(path.stem for path in RESTORERS.glob("*.npz")))
+
+
 def write_weights(path: Path, variables: dict[str, Any], *, model: str, **config: object) -> None:
     """Writes variables as float16 into an npz file, in one go: whole or not at all.
 

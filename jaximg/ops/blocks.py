@@ -187,8 +187,8 @@ def _at_once(planes: jax.Array, guide: jax.Array, variance: jax.Array, n: int, g
         return n * n / jnp.maximum(reduce(operator.add, squares), 1)
 
     def shrink(first: bool, wave: jax.Array, guide: jax.Array, variance, busy, weight: jax.Array) -> list[jax.Array]:
-        k = gains(first, guide, variance, busy)
-        return [c * gain * weight for c, gain in zip(_frequencies(wave, n, -2), k, strict=True)]
+        parts = zip(_frequencies(wave, n, -2), gains(first, guide, variance, busy), strict=True)
+        return [c * k * weight for c, k in parts]
 
     busy = windows.apart(standing_out)(variance, *guides) if gain is hard_gain else jnp.zeros_like(variance)
     weight = windows.apart(weigh)(variance, busy, *guides)

@@ -9,6 +9,7 @@ from jax import lax
 
 from jaximg.ops import windows
 from jaximg.ops.correlation import correlate_template, window_moments
+from jaximg.ops.primitives import root
 from jaximg.typing import Image, Mask, check_choice, check_image, check_mask
 
 Mode = Literal["sqdiff", "sqdiff_normed", "ccorr", "ccorr_normed", "ccoeff", "ccoeff_normed"]
@@ -150,17 +151,11 @@ def _normalised(
 ) -> jax.Array:
     """OpenCV's rules: no energy, no score; an excess of up to an eighth is rounding; what is beyond has no meaning."""
     flat = energy <= jnp.minimum(0.5, 10 * float(jnp.finfo(jnp.float32).eps) * brightness)
-    bound = _root(jnp.where(flat, 0, energy) * template_energy)
+    bound = root(jnp.where(flat, 0, energy) * template_energy)
     ratio = score / jnp.where(bound == 0, 1, bound)
     size = jnp.abs(score)
     nearly = jnp.where(size < 1.125 * bound, jnp.sign(lax.stop_gradient(score)), default)
     return jnp.where(size < bound, ratio, nearly)
-
-
-def _root(x: jax.Array) -> jax.Array:
-    """Square root whose derivative at 0 is 0."""
-    positive = x > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1)), 0)
 
 
 @partial(jax.jit, static_argnames=("mode", "compat"))
@@ -219,5 +214,5 @@ def _masked_ccoeff(
 def _over(
     score: jax.Array, energy: jax.Array, least: jax.Array, template_energy: jax.Array, default: float
 ) -> jax.Array:
-    bound = _root(jnp.where(energy <= least, 0, energy) * template_energy)
+    bound = root(jnp.where(energy <= least, 0, energy) * template_energy)
     return jnp.where(bound == 0, default, score / jnp.where(bound == 0, 1, bound))

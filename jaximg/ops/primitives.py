@@ -77,6 +77,17 @@ def greater(a: jax.Array, b: jax.Array) -> jax.Array:
     return lax.select(a < b, b, a)
 
 
+def root(x: jax.Array) -> jax.Array:
+    """Square root whose derivative at 0 is 0; 0 of negative numbers.
+
+    Example:
+      >>> jax.grad(root)(0.0).item(), root(jnp.float32(4)).item()
+      (0.0, 2.0)
+    """
+    positive = x > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, jnp.ones_like(x))), jnp.zeros_like(x))
+
+
 def wide(dtype: jnp.dtype) -> jnp.dtype:
     """The dtype that sums are made in: at least float32.
 

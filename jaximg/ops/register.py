@@ -10,6 +10,7 @@ from jax import lax
 
 from jaximg.ops import windows
 from jaximg.ops.correlation import smooth_length
+from jaximg.ops.primitives import root
 from jaximg.ops.sampling import sample
 from jaximg.typing import Image, Mask, check_choice, check_image, check_mask, check_size
 
@@ -102,7 +103,7 @@ def _shift(a: jax.Array, b: jax.Array, weights: jax.Array) -> tuple[jax.Array, j
     one, two = (jnp.fft.rfft2(x * weights[..., None], s=size, axes=(0, 1)) for x in (a, b))
     cross = (one * jnp.conj(two)).sum(-1)
     energy = jnp.square(cross.real) + jnp.square(cross.imag)
-    over = _root(energy) / (energy + float(jnp.finfo(weights.dtype).eps))  # OpenCV's: what is weak counts less
+    over = root(energy) / (energy + float(jnp.finfo(weights.dtype).eps))  # OpenCV's: what is weak counts less
     phases = lax.complex(cross.real * over, cross.imag * over)
     peak_map = jnp.roll(jnp.fft.irfft2(phases, s=size), [n // 2 for n in size], (0, 1))
     peak = jnp.unravel_index(lax.stop_gradient(peak_map).argmax(), size)
@@ -114,12 +115,6 @@ def _shift(a: jax.Array, b: jax.Array, weights: jax.Array) -> tuple[jax.Array, j
     centroid = [around.sum(1 - axis) @ offsets / jnp.where(known, total, 1) for axis in (0, 1)]
     y, x = (n // 2 - p.astype(c.dtype) - c for n, p, c in zip(size, peak, centroid, strict=True))
     return jnp.stack([x, y]), total
-
-
-def _root(x: jax.Array) -> jax.Array:
-    """Square root whose derivative at 0 is 0."""
-    positive = x > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1)), 0)
 
 
 # --- a warp, by the enhanced correlation coefficient -----------------------------------------------------------------
@@ -366,7 +361,7 @@ def _newton(
     solved = _solve(hessian, projected)
     inner = jnp.matmul(projected.T, solved, precision="highest")  # t' P t, t' P w; w' P t, w' P w
     change = _lambda(tw, ww, inner) * solved[:, 0] - solved[:, 1]
-    norm = _root(tt) * _root(ww)
+    norm = root(tt) * root(ww)
     return change, tw / jnp.where(norm > 0, norm, 1)
 
 
@@ -375,7 +370,7 @@ def _lambda(tw: jax.Array, ww: jax.Array, inner: jax.Array) -> jax.Array:
     numerator, denominator = ww - inner[1, 1], tw - inner[0, 1]
     good = denominator > 0
     own = jnp.where(inner[0, 0] > 0, inner[0, 0], 1)
-    other = jnp.maximum(_root(inner[1, 1] / own), -denominator / own)
+    other = jnp.maximum(root(inner[1, 1] / own), -denominator / own)
     return jnp.where(good, numerator / jnp.where(good, denominator, 1), other)
 
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaximg.models.weights import RESTORERS, read_weights
+from jaximg.models.weights import RESTORERS, read_weights, restorers
 from jaximg.train import losses
 from jaximg.train.config import Restoration
 from jaximg.train.damage import RECIPES, Recipe
@@ -135,8 +135,7 @@ def _weights(name: str) -> Any:
     """The parameters in a file, or of a network that `jaximg correct` runs."""
     path = Path(name) if Path(name).is_file() else RESTORERS / f"{name}.npz"
     if not path.is_file():
-        there = ", ".join(sorted(file.stem for file in RESTORERS.glob("*.npz")))
-        raise RunError(f"begin={name}: neither a file of weights nor a network; there are {there}")
+        raise RunError(f"begin={name}: neither a file of weights nor a network; there are {', '.join(restorers())}")
     try:
         return read_weights(path)[1]["params"]
     except ValueError as error:
