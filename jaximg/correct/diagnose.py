@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from jaximg import io
-from jaximg.correct.fill import fill_smoothly
 from jaximg.correct.impulses import find_impulses
 from jaximg.correct.jpeg import find_jpeg
 from jaximg.correct.missing import find_missing
@@ -157,14 +156,7 @@ def _displaced(pixels: np.ndarray, alpha: np.ndarray | None, mask: Mask | None, 
     elif alpha is not None and (alpha <= 0).any():
         lost = alpha[..., 0] <= 0
     tear = find_tear(np.where(lost[..., None], 0, pixels) if lost is not None else pixels, lost=lost, pieces=pieces)
-    return tear, Bands() if tear.confidence else _bands(pixels)
-
-
-def _bands(pixels: np.ndarray) -> Bands:
-    """Bands that are there without scratches too: slanting ones can look as if rows had been moved along them."""
-    bands = find_bands(pixels)
-    scratches = find_scratches(pixels).mask if bands.confidence else np.zeros(1, bool)
-    return find_bands(fill_smoothly(pixels, scratches)) if scratches.any() else bands
+    return tear, Bands() if tear.confidence else find_bands(pixels)
 
 
 def check_pixels(image: Image) -> np.ndarray:
