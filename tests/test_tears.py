@@ -178,6 +178,19 @@ def test_bands_are_found(fill):
     assert correct.plan(correct.diagnose(np.asarray(image)))[0].name == "bands"
 
 
+def test_what_is_repaired_in_place_is_found_in_place():
+    x = photograph()
+    scratched, known = degrade.scratches(KEY(1), x, count=3, width=3.0, opacity=1.0)
+    image = np.asarray(degrade.shift_bands(KEY(5), scratched)[0])
+    report, mended = correct.diagnose(image), correct.correct(image, only="scratches")
+    assert report.bands.confidence == 1
+    changed = (mended != image).any(-1, keepdims=True)
+    assert changed.any() and changed.mean() < 0.2
+    assert not (changed & ~correct.diagnose(image, whole=True).scratches).any()
+    with pytest.raises(ValueError, match=r"ask for bands too, or give a report of diagnose\(image, whole=True\)"):
+        correct.correct(image, report=report, only="scratches")
+
+
 def test_rows_put_back_are_where_they_were():
     x = photograph(64, 80)
     image, shifts = degrade.shift_bands(KEY(5), x)

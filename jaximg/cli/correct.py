@@ -89,7 +89,7 @@ def _worker(options: Options) -> Callable[[paths.Job], str]:
     import numpy as np
 
     from jaximg import correct, io
-    from jaximg.correct.pipeline import mix
+    from jaximg.correct.pipeline import mix, moves
 
     only = _names(options.only, correct.STEPS)
     limit = {} if options.max_pixels is None else {"max_pixels": options.max_pixels}
@@ -109,7 +109,7 @@ def _worker(options: Options) -> Callable[[paths.Job], str]:
             report, steps = "", (correct.Step("prior", f"{int((known < 0.5).sum())} pixels to fill in"),)
             pixels = mix(before.pixels, fill(before, known, job.source.path), options.strength)
         else:
-            report = correct.diagnose(before, mask=known, pieces=options.pieces)
+            report = correct.diagnose(before, mask=known, pieces=options.pieces, whole=not moves(only))
             steps = correct.plan(report, mask=known, only=only)
             pixels = correct.correct(
                 before.pixels,

@@ -84,7 +84,9 @@ def _area(mask: np.ndarray) -> str:
     return f"{int(mask.sum())} pixels, {share:.2g} %" if mask.shape[-1] == 1 else f"{share:.2g} % of the values"
 
 
-def diagnose(image: Image | io.Picture, *, mask: Mask | None = None, pieces: bool = False) -> Report:
+def diagnose(
+    image: Image | io.Picture, *, mask: Mask | None = None, pieces: bool = False, whole: bool = False
+) -> Report:
     """Looks for tears, noise, JPEG compression, scratches, missing regions, and salt and pepper.
 
     Works on the host. In doubt it finds nothing: a clean picture made worse is the one mistake that nobody forgives.
@@ -95,6 +97,8 @@ def diagnose(image: Image | io.Picture, *, mask: Mask | None = None, pieces: boo
       mask: `(H, W)` or `(H, W, 1)`, 1 where the pixel is KNOWN; where the others part the picture, they are taken for a
         tear if its parts fit once they are moved. Nothing else is made of it.
       pieces: whether the picture shows scattered pieces of one on a plain ground.
+      whole: whether to take for granted that all lies where it belongs: no tears and bands are looked for, and what
+        else is found is told of the picture as it is.
 
     Returns:
       The report; print it.
@@ -111,6 +115,8 @@ def diagnose(image: Image | io.Picture, *, mask: Mask | None = None, pieces: boo
     picture = image if isinstance(image, io.Picture) else io.Picture(pixels=check_pixels(image))
     pixels, alpha = check_pixels(picture.pixels), picture.alpha
     tables = picture.jpeg_tables if picture.orientation == 1 else ()
+    if whole:
+        return _damage(pixels, alpha, tables)
     with ThreadPoolExecutor(1) as beside:  # two compilers at once
         displaced = beside.submit(_displaced, pixels, alpha, mask, pieces)
         report = _damage(pixels, alpha, tables)

@@ -30,6 +30,9 @@ MOVING = ("tear", "bands")
 FILLING = ("inpaint", "scratches")
 """Repairs that a reference helps."""
 
+MASKED = ("impulses", *FILLING)
+"""Repairs whose masks are those of the picture put together."""
+
 SURE = 0.5
 """Lost pixels are filled where their finder is at least so sure."""
 VISIBLE = 0.5 / 255
@@ -110,7 +113,7 @@ def correct(
     Raises:
       TypeError: not an image, or not floating point.
       ValueError: another shape, a mask that doesn't fit, a strength outside [0, 1], an unknown name, a
-        reference that shows something else.
+        reference that shows something else, a report of a picture put together where `only` leaves it apart.
 
     Example:
       >>> rng = np.random.default_rng(0)
@@ -123,8 +126,9 @@ def correct(
         raise ValueError(f"strength={strength}; it goes from 0, no repair, to 1")
     if mask is not None:
         mask = np.asarray(check_mask(mask, np.broadcast_to(np.float32(0), pixels.shape)))  # pyright: ignore
-    report = report or diagnose(pixels, mask=mask, pieces=pieces)
+    report = report or diagnose(pixels, mask=mask, pieces=pieces, whole=not moves(only))
     steps = plan(report, mask=mask, only=only)
+    _check_place(report, steps, mask)
     report = _settle(report, mask, trusting=only is not None)
     if strength == 0:
         return pixels
@@ -170,6 +174,28 @@ def _fill_from(
         return image, report  # pieces have been laid elsewhere
     out, still = fill_from(image, np.logical_or.reduce(lost), reference)
     return out, replace(report, missing=report.missing & still, scratches=report.scratches & still)
+
+
+def moves(only: str | Collection[str] | None) -> bool:
+    """Whether pixels may be put elsewhere; where not, `diagnose` has to look at a picture as it lies (`whole`).
+
+    Example:
+      >>> moves(None), moves("scratches")
+      (True, False)
+    """
+    return any(name in MOVING for name in _names(only))
+
+
+def _check_place(report: Report, steps: Collection[Step], mask: Mask | None) -> None:
+    """Masks of a picture put together say nothing of one that is not; the user's own is of the picture as it lies."""
+    made = [step.name for step in steps]
+    masked = [name for name in made if name in MASKED and (mask is None or name != "inpaint")]
+    for name, found in zip(MOVING, (report.tear, report.bands), strict=True):
+        if found.confidence and masked and name not in made:
+            raise ValueError(
+                f"only={', '.join(made)}: what the report says of {masked[0]} is of the picture put together; "
+                f"ask for {name} too, or give a report of diagnose(image, whole=True)"
+            )
 
 
 def _names(only: str | Collection[str] | None) -> Collection[str]:
