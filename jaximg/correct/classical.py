@@ -12,12 +12,16 @@ import numpy as np
 
 from jaximg import ops
 from jaximg.correct.fill import enlarge, halve
+from jaximg.correct.jpeg import find_halved
 from jaximg.correct.tiles import tiled
 from jaximg.models.estimate import REACH, deblocked, denoised, reach
+from jaximg.models.stored import near_stored
 
 SIDES = {1: (256, 512), 3: (256, 512, 1024)}
 """Sides of the squares that an estimate is made in, by channels: large, since they overlap by its reach; what compares
 the blocks of a grey picture holds hundreds of numbers for each pixel."""
+EDGE = 32
+"""How many pixels to each side what is stored depends on: beyond 16, doubling is undone to one part in a million."""
 COARSEST = 48
 """Shorter pictures are not looked at on a coarser scale."""
 
@@ -104,12 +108,46 @@ def deblock(image: np.ndarray, quality: int) -> np.ndarray:
     Returns:
       `(H, W, C)` float32.
     """
-    whole = np.zeros((*image.shape[:2], 1), np.float32)
-    whole[: image.shape[0] // 8 * 8, : image.shape[1] // 8 * 8] = 1
     level = jnp.float32(quality)
-    return tiled(lambda cut, held: _deblocked(cut, level, held), image, whole, rim=REACH + 8)
+    return tiled(lambda cut, held: _deblocked(cut, level, held), image, _whole(image, 8, (0, 0)), rim=REACH + 8)
 
 
 @jax.jit
 def _deblocked(cut: jax.Array, quality: jax.Array, whole: jax.Array) -> jax.Array:
     return deblocked(cut, quality, whole=whole)
+
+
+def hold(answer: np.ndarray, image: np.ndarray, quality: int) -> np.ndarray:
+    """What a network makes of a JPEG, held near what the JPEG has stored, as `models.stored.near_stored` does.
+
+    Args:
+      answer: `(H, W, 3)` float32.
+      image: the JPEG, the same shape, whose first block begins at its corner.
+      quality: of the JPEG, 1 to 100.
+
+    Returns:
+      `(H, W, 3)` float32.
+    """
+    level, corner = jnp.float32(quality), find_halved(image, quality)
+    pads = [(-start % 16, 0) for start in corner or (0, 0)]
+    answer, image = (np.pad(x, [*pads, (0, 0)], mode="edge") for x in (answer, image))
+    begin = tuple(before for before, _ in pads)
+    maps = _whole(image, 8, begin), _whole(image, 16 if corner else 0, tuple(16 * (n > 0) for n in begin))
+    out = tiled(lambda *cuts: _near_stored(*cuts[:2], level, *cuts[2:]), answer, image, *maps, rim=EDGE)
+    return out[begin[0] :, begin[1] :]
+
+
+@jax.jit
+def _near_stored(
+    answer: jax.Array, image: jax.Array, quality: jax.Array, whole: jax.Array, halved: jax.Array
+) -> jax.Array:
+    return near_stored(answer, image, quality, whole=whole, halved=halved)
+
+
+def _whole(image: np.ndarray, block: int, begin: tuple[int, ...]) -> np.ndarray:
+    """1 on the blocks of a picture that the coder saw whole, from `begin` on; none where `block` is 0."""
+    out = np.zeros((*image.shape[:2], 1), np.float32)
+    if block:
+        end = (side // block * block for side in image.shape[:2])
+        out[tuple(slice(start, stop) for start, stop in zip(begin, end, strict=True))] = 1
+    return out

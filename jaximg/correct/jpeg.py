@@ -9,12 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jaximg.models.stored import sharpening
 from jaximg.ops.dct import dct_matrix, jpeg_tables
 
 MOST = 6000
 """More blocks than these are not looked at."""
 ROUNDING = 0.6
 """Standard deviation of a coefficient's error after decoding to bytes and back, on the 8-bit scale."""
+ALONG = 32
+"""So many blocks of chroma a side are looked at."""
+HALVES = ((0, 0), (0, 8), (8, 0), (8, 8))
+_CHROMA = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]).T
 _LOW = [(i, j) for i in range(8) for j in range(8) if 0 < i + j <= 5]
 _DCT = dct_matrix(8).astype(np.float32)
 
@@ -77,6 +82,39 @@ def luminance(image: np.ndarray) -> np.ndarray:
     if image.shape[-1] == 1:
         return image[..., 0].astype(np.float32)
     return image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def find_halved(image: np.ndarray, quality: int) -> tuple[int, int] | None:
+    """Where the chroma of a JPEG that stored it at half the size (4:2:0) has its first whole block.
+
+    Args:
+      image: `(H, W, 1 or 3)`, [0, 1], whose first block of luma begins at its corner.
+      quality: of the JPEG.
+
+    Returns:
+      Row and column, 0 or 8; None where it was stored at another size, or where that can't be told.
+
+    Example:
+      >>> find_halved(np.full((64, 64, 3), 0.5), 50)
+    """
+    if image.shape[-1] == 1 or min(image.shape[:2]) < 48:
+        return None
+    cut = 255 * image[: 16 * ALONG + 8, : 16 * ALONG + 8].astype(np.float64) @ _CHROMA
+    shares = {corner: _on_multiples(cut[corner[0] :, corner[1] :], quality) for corner in HALVES}
+    best = max(shares, key=lambda corner: shares[corner])
+    return best if shares[best] > 0.6 else None
+
+
+def _on_multiples(chroma: np.ndarray, quality: int) -> float:
+    """The share of low coefficients of chroma, taken for halved, that are multiples of their steps: 1/4 by chance."""
+    rows, columns = (side // 16 * 8 for side in chroma.shape[:2])
+    half = chroma[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2, 2).mean((1, 3))
+    stored = sharpening(rows) @ np.moveaxis(half, -1, 0) @ sharpening(columns).T
+    blocks = np.concatenate([block_coefficients(plane.astype(np.float32), (0, 0)) for plane in stored])
+    steps = jpeg_tables(quality)[1]
+    units = np.concatenate([(blocks[..., i, j] / steps[i, j]).ravel() for i, j in _LOW if steps[i, j] >= 8] or [[]])
+    far = units[np.abs(units) > 0.5]
+    return float(np.mean(np.abs(far - np.round(far)) < 0.125)) if len(far) >= 20 else 0.0
 
 
 def _corner(luma: np.ndarray) -> tuple[int, int]:

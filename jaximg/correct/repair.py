@@ -93,7 +93,9 @@ def _restored(image: np.ndarray, report: Report, sigma: float, ensemble: bool) -
 
     def restored(x: np.ndarray) -> np.ndarray:
         if sigma < rounding / 2:  # it may well be the rounding itself that was measured
-            return _network(x, classical.deblock(x, quality), 0.0, coarse, ensemble=ensemble)
+            return classical.hold(
+                _network(x, classical.deblock(x, quality), 0.0, coarse, ensemble=ensemble), x, quality
+            )
         return _network(x, classical.estimate(x, sigma), sigma, coarse, ensemble=ensemble)
 
     return _aligned(image, report, restored)
