@@ -7,7 +7,7 @@ import pytest
 from skimage import data
 
 from jaximg import correct, degrade, io
-from jaximg.correct.tears import find, find_bands, find_tear, mend, put_back
+from jaximg.correct.tears import bands, find, find_bands, find_tear, mend, put_back
 from jaximg.correct.tears.assemble import Placed
 from jaximg.correct.tears.borders import borders
 from jaximg.correct.tears.extend import signed_distance
@@ -214,6 +214,37 @@ def horizon() -> np.ndarray:
 
 def page() -> np.ndarray:
     return bytes_of(degrade.text(KEY(0), np.ones((200, 260, 3), np.float32), value=0.0)[0])
+
+
+def slopes(seed: int) -> np.ndarray:
+    """A smooth sky as a JPEG leaves it: moved by a block, its rows look alike."""
+    y, x = np.mgrid[:256, :320].astype(np.float32)
+    rng = np.random.default_rng(seed)
+    a, wide = rng.uniform(-1, 1, 6), rng.uniform(30, 200, 3)
+    sky = 0.4 + 0.25 * np.tanh((a[0] * x + a[1] * y - 100 * a[2]) / wide[0])
+    sky += 0.1 * np.sin((a[3] * x + a[4] * y) / wide[1]) + rng.uniform(0, 0.01) * rng.standard_normal(x.shape)
+    return degrade.jpeg_real(np.clip(sky, 0, 1)[..., None].repeat(3, -1).astype(np.float32), 50)
+
+
+@pytest.mark.parametrize("seed", [6, 41])
+def test_blocks_of_a_jpeg_in_a_sky_are_no_bands(seed, monkeypatch):
+    assert find_bands(slopes(seed)).confidence == 0
+    monkeypatch.setattr(bands, "MENDED", -9.0)
+    assert find_bands(slopes(seed)).confidence == 1  # but for what the rows are like once they are put back
+
+
+def test_rows_that_are_put_elsewhere_must_be_more_alike_there():
+    x = photograph(96, 128)
+    moved, shifts = degrade.shift_bands(KEY(3), x, count=2)
+    assert bands.mended(np.asarray(moved), np.asarray(shifts)) > bands.MENDED > 0 > bands.mended(x, np.asarray(shifts))
+
+
+def test_parts_without_print_are_no_parts():
+    x = np.zeros((64, 96, 3), np.float32)
+    label = np.zeros((64, 96), int)
+    label[:, :40], label[:, 50:] = 1, 2
+    assert find._printed(np.where(label[..., None] > 0, 0.5, x), label)
+    assert not find._printed(np.where(label[..., None] == 1, 0.5, x + 3 / 255 * (label[..., None] == 2)), label)
 
 
 @pytest.mark.parametrize("picture", [photograph, lines, horizon, page])

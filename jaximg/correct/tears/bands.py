@@ -25,6 +25,8 @@ AROUND = 8
 """What so many rows above and below a row say as well is no seam."""
 USUAL = 0.8
 """A seam says no more than by how much rows differ more there than so many times what they differ by around."""
+MENDED = 0.3
+"""By so much more alike, in logarithms, must the rows at most seams be once they are put back."""
 SHORT = 4
 """Fewer rows at the top or the bottom are no band."""
 FRAME = 6
@@ -81,7 +83,37 @@ def find_bands(image: np.ndarray) -> Bands:
     shifts[:SHORT], shifts[-SHORT:] = shifts[SHORT], shifts[-SHORT - 1]
     values, counts = np.unique(shifts, return_counts=True)
     shifts = shifts - values[counts.argmax()]
-    return Bands(shifts.astype(np.int32), 1.0) if shifts.any() else none
+    return Bands(shifts.astype(np.int32), 1.0) if shifts.any() and mended(image, shifts) >= MENDED else none
+
+
+def mended(image: np.ndarray, shifts: np.ndarray) -> float:
+    """How much more alike the rows at the seams are once they are put back: the median logarithm.
+
+    In smooth pictures small things add up to bands that are none; there it is below 0.
+
+    Args:
+      image: `(H, W, C)`, [0, 1].
+      shifts: `(H,)`, by how much each row lies to the right; not all alike.
+
+    Returns:
+      A number.
+
+    Example:
+      >>> shifts = np.repeat([0, 3, 0], 8)
+      >>> rows = np.random.default_rng(0).random((1, 40, 1)).repeat(24, 0)
+      >>> moved = np.stack([np.roll(row, shift, 0) for row, shift in zip(rows, shifts)])
+      >>> mended(moved, shifts) > 1 > 0 > mended(rows, shifts)
+      True
+    """
+    back, lost = put_back(image, shifts)
+    seams = np.nonzero(np.diff(shifts))[0]
+
+    def unlike(rows: np.ndarray, known: np.ndarray) -> np.ndarray:
+        both = known[seams] & known[seams + 1]
+        apart = np.abs(rows[seams + 1] - rows[seams]).mean(-1, keepdims=True)
+        return (apart * both).sum((1, 2)) / np.maximum(both.sum((1, 2)), 1) + ROUNDING
+
+    return float(np.median(np.log(unlike(image, np.ones_like(lost)) / unlike(back, ~lost))))
 
 
 def _seams(tone: np.ndarray, most: int) -> np.ndarray:

@@ -29,6 +29,8 @@ proportion: the less of an edge agrees, the better it must. Where only a mask sa
 moved by so many pixels."""
 RAGGED = (0.6, 3.0)
 """A tear is so far from straight, in pixels, root mean square; the outlines of bushes before a sky are further."""
+INK = 16 / 255
+"""A tenth of each part differs by so much from what lies between the parts: what a JPEG leaves in black is no print."""
 CLEAN = 0.25
 """Sheets on a coloured ground may be torn straighter."""
 
@@ -58,7 +60,7 @@ def find_tear(image: np.ndarray, *, lost: np.ndarray | None = None, pieces: bool
         if found is None or not (pieces or _worth_a_look(found)):
             continue
         placed = assemble(np.asarray(image, np.float32), found, near=not pieces)
-        if placed and (pieces or _torn(found, placed, told)):
+        if placed and (pieces or (_torn(found, placed, told) and (told or _printed(image, found.label)))):
             return _tear(found, placed)
     return Tear()
 
@@ -108,6 +110,12 @@ def _torn(found: Fragments, placed: list[Placed], told: bool) -> bool:
         if not (near and fits and (RAGGED[0] if found.core is None else CLEAN) < p.ragged < RAGGED[1]):
             return False
     return not told or moved > STILL
+
+
+def _printed(image: np.ndarray, label: np.ndarray) -> bool:
+    """Whether there is something to be seen on every part."""
+    off = np.abs(image - np.median(image[label == 0], 0)).max(-1)
+    return all(np.quantile(off[label == k], 0.9) > INK for k in range(1, label.max() + 1))
 
 
 def _doubled(image: np.ndarray, lost: np.ndarray | None, pieces: bool) -> Tear:
