@@ -7,8 +7,11 @@ augment=diffaugment` with a fixed policy.
     jaximg train little_digits
     jaximg train little_digits --data DIR                 # the first thirty of each class of MNIST
 
-time: twenty-five minutes of one core
-expect: Frechet distance 7.8 to test digits at its best; 14 without augmentation, which is best earlier
+Muon takes fewer steps than Adam (1e-3, beta1 0, 40,000 steps: 7.8 with ADA and 13.9 without), and overfits sooner where
+nothing is augmented. 40,000 of its steps come to 7.3 with ADA.
+
+time: half an hour of one core
+expect: Frechet distance 8.0 to test digits at its best; 19 without augmentation, which is best earlier
 """
 
 from jaximg.train.config import Gan, Optimizer
@@ -29,12 +32,14 @@ config = Gan(
     target=0.3,
     augment_images=30_000,
     held=0.05,
-    steps=40_000,
+    steps=24_000,
     batch=8,
-    optimizer=Optimizer(learning_rate=1e-3, schedule="cosine", hold=0.2, final=0.05, beta1=0.0, beta2=(0.9, 0.99)),
+    optimizer=Optimizer(
+        name="muon", learning_rate=3e-3, schedule="cosine", hold=0.2, final=0.05, beta1=0.5, beta2=0.99
+    ),
     ema_share=0.05,
     log_every=500,
     sample_every=4000,
-    evaluate_every=4000,
+    evaluate_every=2000,
     save_every=4000,
 )
