@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jaximg.correct.fill import halve
 from jaximg.models.stored import sharpening
+from jaximg.ops.color import CB, CR, LUMA
 from jaximg.ops.dct import dct_matrix, jpeg_tables
 
 MOST = 6000
@@ -19,7 +21,7 @@ ROUNDING = 0.6
 ALONG = 32
 """So many blocks of chroma a side are looked at."""
 HALVES = ((0, 0), (0, 8), (8, 0), (8, 8))
-_CHROMA = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]).T
+_CHROMA = np.stack([np.subtract([0, 0, 1], LUMA) / CB, np.subtract([1, 0, 0], LUMA) / CR], -1)
 _LOW = [(i, j) for i in range(8) for j in range(8) if 0 < i + j <= 5]
 _DCT = dct_matrix(8).astype(np.float32)
 
@@ -81,7 +83,7 @@ def luminance(image: np.ndarray) -> np.ndarray:
     """
     if image.shape[-1] == 1:
         return image[..., 0].astype(np.float32)
-    return image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    return image.astype(np.float32) @ np.array(LUMA, np.float32)
 
 
 def find_halved(image: np.ndarray, quality: int) -> tuple[int, int] | None:
@@ -108,8 +110,8 @@ def find_halved(image: np.ndarray, quality: int) -> tuple[int, int] | None:
 def _on_multiples(chroma: np.ndarray, quality: int) -> float:
     """The share of low coefficients of chroma, taken for halved, that are multiples of their steps: 1/4 by chance."""
     rows, columns = (side // 16 * 8 for side in chroma.shape[:2])
-    half = chroma[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2, 2).mean((1, 3))
-    stored = sharpening(rows) @ np.moveaxis(half, -1, 0) @ sharpening(columns).T
+    half = np.moveaxis(halve(chroma[: 2 * rows, : 2 * columns]), -1, 0)
+    stored = sharpening(rows) @ half @ sharpening(columns).T
     blocks = np.concatenate([block_coefficients(plane.astype(np.float32), (0, 0)) for plane in stored])
     steps = jpeg_tables(quality)[1]
     units = np.concatenate([(blocks[..., i, j] / steps[i, j]).ravel() for i, j in _LOW if steps[i, j] >= 8] or [[]])

@@ -1,7 +1,7 @@
 """A JPEG says of each coefficient to within half a step where it lay: an answer is held to that.
 
 What is stored is the nearest multiple of a step, so the truth is never more than half of it away. A network that
-doesn't know oversteps that in places; holding its answer there brings it nearer to the truth in every picture.
+doesn't know oversteps that in places; holding its answer there mostly brings it nearer to the truth.
 """
 
 from functools import lru_cache
@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaximg import ops
+from jaximg.models.restorer import coarseness
 from jaximg.ops.dct import block_dct, block_idct, quality_tables
 from jaximg.typing import Image, Scalar
 
@@ -101,8 +102,8 @@ def sharpening(n: int) -> np.ndarray:
 
 
 def _reach(coarsest: float, quality: jax.Array) -> jax.Array:
-    scale = jnp.where(quality < 50, 50 / quality, 2 - quality / 50)
-    return coarsest + FINER * jnp.clip(jnp.log2(jnp.maximum(scale, 1e-3) / 5), -6.0, 0.0)
+    coarse = jnp.maximum(coarseness(quality), 1e-4)
+    return coarsest + FINER * jnp.clip(jnp.log2(coarse / coarseness(10.0)), -6.0, 0.0)
 
 
 def _moved(answer: jax.Array, stored: jax.Array, table: jax.Array, reach: jax.Array) -> jax.Array:
