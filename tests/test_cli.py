@@ -179,7 +179,7 @@ from jaximg.cli.demo import Damage, Demo
 
 impulses = Damage("Noise", "Salt and pepper.", lambda key, image: degrade.salt_and_pepper(key, image, amount=0.01))
 hole = Damage("A hole", "One.", lambda key, image: degrade.holes(key, image, count=1, fraction=0.001), masked=True)
-config = Demo(photograph="astronaut.png", credit="NASA", damages=(impulses, hole))
+config = Demo(photograph="microaneurysms.png", credit="Decenciere et al.", damages=(impulses, hole))
 """
 
 

@@ -39,6 +39,13 @@ def second(x: np.ndarray) -> np.ndarray:
     return np.clip(seen * np.float32([0.8, 0.9, 1.0]) + np.float32([0.1, 0.0, -0.05]), 0, 1).astype(np.float32)
 
 
+@pytest.fixture
+def few(monkeypatch):
+    """It takes a minute to try all ways to lie."""
+    for name, values in (("TURNS", (0, 4)), ("SCALES", (1.0,)), ("BEST", 1), ("SMALL", 128), ("COARSE", 64)):
+        monkeypatch.setattr(f"jaximg.correct.align.{name}", values)
+
+
 @pytest.fixture(scope="module")
 def lost() -> np.ndarray:
     missing = np.zeros((*HW, 1), bool)
@@ -47,6 +54,7 @@ def lost() -> np.ndarray:
     return missing
 
 
+@pytest.mark.usefixtures("few")
 def test_what_is_missing_is_filled_from_it_and_nothing_else_moves(lost):
     x = scene()
     out = correct(np.where(lost, np.nan, x).astype(np.float32), mask=~lost, reference=second(x), only="inpaint")
@@ -55,10 +63,9 @@ def test_what_is_missing_is_filled_from_it_and_nothing_else_moves(lost):
     assert np.sqrt(np.mean((out - x)[~known] ** 2)) < 0.02
 
 
-def test_what_it_does_not_show_is_missing_still(lost, monkeypatch):
+@pytest.mark.usefixtures("few")
+def test_what_it_does_not_show_is_missing_still(lost):
     x = scene()
-    for name, few in (("TURNS", (0,)), ("SCALES", (1.0,)), ("BEST", 1)):  # it takes a minute to try them all
-        monkeypatch.setattr(f"jaximg.correct.align.{name}", few)
     out, still = fill_from(np.where(lost, np.nan, x).astype(np.float32), lost, np.clip(0.9 * x[:, :120], 0, 1))
     assert still[lost].mean() == pytest.approx(lost[:, 120:].sum() / lost.sum(), abs=0.05)
     assert np.sqrt(np.mean((out - x)[lost[..., 0] & ~still[..., 0]] ** 2)) < 0.02

@@ -22,7 +22,7 @@ IMAGES = {
     "camera_noise_jpeg": partial(degrade.camera_noise, shot=0.01, read=0.02, quality=80),
     "mosaic_noise": partial(degrade.mosaic_noise, photons=300.0, read=0.01),
     "gaussian_blur": partial(degrade.blur, size=1.5),
-    "motion_blur": partial(degrade.blur, size=7.0, kind="motion"),
+    "motion_blur": partial(degrade.blur, size=3.0, kind="motion"),
     "defocus_blur": partial(degrade.blur, size=2.0, kind="defocus"),
     "jpeg": partial(degrade.jpeg, quality=40),
     "jpeg_soft": partial(degrade.jpeg, quality=40, rounding="soft"),

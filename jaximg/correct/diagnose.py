@@ -10,10 +10,13 @@ from jaximg import io
 from jaximg.correct.impulses import find_impulses
 from jaximg.correct.jpeg import find_jpeg
 from jaximg.correct.missing import find_missing
-from jaximg.correct.noise import find_noise
+from jaximg.correct.noise import find_noise, of_coded
 from jaximg.correct.scratches import find_scratches
 from jaximg.correct.tears import Bands, Tear, find_bands, find_tear, mend, put_back
 from jaximg.typing import Image, Mask, check_image, check_mask
+
+SURE = 0.5
+"""What has been found is taken for true where its finder is at least so sure."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class Report:
     A finding of confidence 0 is none. The masks are True where the picture is DAMAGED.
 
     Attributes:
-      noise_sigma: standard deviation of the noise, [0, 1] scale; root mean square over the channels.
+      noise_sigma: standard deviation of the noise, [0, 1] scale; root mean square over the channels. Of a colour JPEG:
+        what the coder has left of it.
       noise_confidence: low where it may be fine texture.
       noise_planes: the noise of each channel after an orthonormal DCT of the channels (grey, red - blue, green -
         magenta); empty: the same in all.
@@ -135,8 +139,10 @@ def _damage(pixels: np.ndarray, alpha: np.ndarray | None, tables: Sequence[np.nd
     impulses = find_impulses(pixels)
     scratches = find_scratches(pixels) if impulses.confidence == 0 else None
     known = ~(missing.mask[..., 0] | impulses.mask.any(-1) | (scratches.mask[..., 0] if scratches else False))
-    noise = find_noise(pixels, known)
     jpeg = find_jpeg(pixels, tables)
+    noise = find_noise(pixels, known)
+    if jpeg.quality is not None and jpeg.confidence >= SURE and len(noise.planes) == 3:
+        noise = of_coded(noise, jpeg.quality)
     nothing = np.zeros((*pixels.shape[:2], 1), bool)
     return Report(
         noise_sigma=noise.sigma,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from jaximg.correct import repair
-from jaximg.correct.diagnose import Report, check_pixels, diagnose
+from jaximg.correct.diagnose import SURE, Report, check_pixels, diagnose
 from jaximg.correct.reference import fill_from
 from jaximg.typing import Image, Mask, check_choice, check_mask
 
@@ -33,8 +33,6 @@ FILLING = ("inpaint", "scratches")
 MASKED = ("impulses", *FILLING)
 """Repairs whose masks are those of the picture put together."""
 
-SURE = 0.5
-"""Lost pixels are filled where their finder is at least so sure."""
 VISIBLE = 0.5 / 255
 """Weaker noise is left alone."""
 GOOD_JPEG = 92
@@ -223,8 +221,6 @@ def _settle(report: Report, mask: Mask | None, *, trusting: bool) -> Report:
 
 def _steps(report: Report, wanted: Collection[str]) -> Iterator[Step]:
     blocks = report.jpeg_quality is not None and report.jpeg_quality <= GOOD_JPEG and report.jpeg_confidence >= SURE
-    in_blocks = blocks and repair.one_go(report)
-    sure = 1.0 if in_blocks else report.noise_confidence
     found = {
         "tear": report.tear.confidence >= SURE,
         "bands": report.bands.confidence >= SURE,
@@ -232,7 +228,7 @@ def _steps(report: Report, wanted: Collection[str]) -> Iterator[Step]:
         "inpaint": report.missing_confidence >= SURE and report.missing.any(),
         "scratches": report.scratches_confidence >= SURE and report.scratches.any(),
         "jpeg": blocks,
-        "denoise": sure * report.noise_sigma >= VISIBLE,
+        "denoise": report.noise_confidence * report.noise_sigma >= VISIBLE,
     }
     why = {
         "tear": f"torn into {report.tear.count} pieces",
@@ -244,7 +240,7 @@ def _steps(report: Report, wanted: Collection[str]) -> Iterator[Step]:
         "denoise": f"noise of sigma {255 * report.noise_sigma:.1f} of 255",
     }
     names = [name for name in STEPS if found[name] and name in wanted]
-    if in_blocks and {"jpeg", "denoise"} <= set(names):
+    if repair.one_go(report) and {"jpeg", "denoise"} <= set(names):
         names.remove("jpeg")
         why["denoise"] += f", and {why['jpeg']}"
     yield from (Step(name, why[name]) for name in names)

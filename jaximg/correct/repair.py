@@ -5,7 +5,6 @@
 
 from collections.abc import Callable
 
-import jax.numpy as jnp
 import numpy as np
 
 from jaximg.correct import classical, network
@@ -13,16 +12,14 @@ from jaximg.correct.diagnose import Report
 from jaximg.correct.fill import fill_smoothly
 from jaximg.correct.holes import fill
 from jaximg.correct.tears import mend, put_back
-from jaximg.models.estimate import rounding_noise
 from jaximg.models.restorer import coarseness
-from jaximg.ops.dct import quality_tables
 
 NETWORKS = {1: "denoise_gray", 3: "denoise_color"}
 """The denoiser for so many channels."""
 ALIKE = 2.0
 """The network has learned noise that is independent in the channels: their levels may differ by this factor."""
 MORE = 1.25
-"""A coder takes some of the noise away, and so the level that is read is too low."""
+"""A coder takes some of the noise away, and so the level that is read at high frequencies is too low."""
 
 
 def put_together(image: np.ndarray, report: Report, ensemble: bool = False) -> np.ndarray:
@@ -55,7 +52,7 @@ def fill_impulses(image: np.ndarray, report: Report, ensemble: bool = False) -> 
 def denoise(image: np.ndarray, report: Report, ensemble: bool = False) -> np.ndarray:
     """Removes noise of `report.noise_sigma`, as far as the report is sure of it; in `one_go` with a JPEG's blocks."""
     if one_go(report):
-        return _restored(image, report, MORE * report.noise_sigma, ensemble)
+        return _denoise_coded(image, report, MORE * float(np.sqrt(np.mean(np.square(report.noise_planes)))), ensemble)
     planes = report.noise_planes if len(report.noise_planes) == image.shape[-1] else (report.noise_sigma,)
     sigma = np.broadcast_to(report.noise_confidence * np.asarray(planes, np.float32), image.shape[-1:])
     if len(sigma) in NETWORKS and sigma.max() <= ALIKE * sigma.min():
@@ -69,9 +66,14 @@ def deblock(image: np.ndarray, report: Report, ensemble: bool = False) -> np.nda
     quality = report.jpeg_quality
     if quality is None:
         return image
-    if image.shape[-1] == 3:
-        return _restored(image, report, 0.0, ensemble)
-    return _aligned(image, report, lambda x: classical.deblock(x, quality))
+    if image.shape[-1] == 1:
+        return _aligned(image, report, lambda x: classical.deblock(x, quality))
+
+    def deblocked(x: np.ndarray) -> np.ndarray:
+        out = _network(x, classical.deblock(x, quality), 0.0, _coarseness(quality), ensemble=ensemble)
+        return classical.hold(out, x, quality)
+
+    return _aligned(image, report, deblocked)
 
 
 def one_go(report: Report) -> bool:
@@ -86,19 +88,15 @@ def one_go(report: Report) -> bool:
     return report.jpeg_quality is not None and len(report.noise_planes) == 3
 
 
-def _restored(image: np.ndarray, report: Report, sigma: float, ensemble: bool) -> np.ndarray:
-    quality = report.jpeg_quality or 100
-    coarse = float(coarseness(quality))
-    rounding = float(rounding_noise(quality_tables(jnp.float32(quality))[0]))
+def _denoise_coded(image: np.ndarray, report: Report, sigma: float, ensemble: bool) -> np.ndarray:
+    coarse = _coarseness(report.jpeg_quality or 100)
+    return _aligned(
+        image, report, lambda x: _network(x, classical.estimate(x, sigma), sigma, coarse, ensemble=ensemble)
+    )
 
-    def restored(x: np.ndarray) -> np.ndarray:
-        if sigma < rounding / 2:  # it may well be the rounding itself that was measured
-            return classical.hold(
-                _network(x, classical.deblock(x, quality), 0.0, coarse, ensemble=ensemble), x, quality
-            )
-        return _network(x, classical.estimate(x, sigma), sigma, coarse, ensemble=ensemble)
 
-    return _aligned(image, report, restored)
+def _coarseness(quality: float) -> float:
+    return float(coarseness(quality))
 
 
 def _network(image: np.ndarray, begun: np.ndarray, *levels: float, ensemble: bool) -> np.ndarray:
