@@ -3,10 +3,12 @@
 Nearly all of the time goes into compiling. So LLVM optimises nothing, unless `XLA_FLAGS` says how far it should
 (`bench/ops.py` compares every row with its oracle as users compile it). And the tests of one row of the operator table
 run one after the other in one process, each finding what those before it compiled; `--dist loadgroup` keeps them
-together where there are several.
+together where there are several. What one test has compiled the next one with the same program reads from a folder,
+each process from its own: a run that is begun again is the same program in another function.
 """
 
 import os
+import tempfile
 from pathlib import Path
 
 os.environ["XLA_FLAGS"] = " ".join(
@@ -20,6 +22,9 @@ import pytest
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+COMPILED = tempfile.TemporaryDirectory(prefix="jaximg-compiled-")
+jax.config.update("jax_compilation_cache_dir", COMPILED.name)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 ROOM = 2.5e9
 """Bytes that a process may take up before it lets go of what it compiled; half as many more before it does so again."""

@@ -28,7 +28,7 @@ FINE = 25.0
 """and more below this quality, in proportion."""
 TEXTURE, COLOURED = 3 / 255, 0.06
 """What is stronger than this at high frequencies must have so much of it in the colours too,"""
-COARSE, WHITE = 5 / 255, 0.45
+COARSE, WHITE = 5 / 255, 0.35
 """and what is stronger than that must be as white as this."""
 MANY = 3000
 """Of so many blocks some are smooth, in nearly every picture."""
