@@ -4,8 +4,8 @@ Gaussian noise: float noise on [0, 1], the input not clipped, `numpy.random.seed
 clipped and rounded to 8 bits; PSNR on 255 over the whole picture, mean over the pictures. Pictures: DIR/bench/kodak24
 and DIR/bench/set12, none of them trained on. Peers run on the same pictures: BM3D (PyPI `bm3d`), OpenCV's non-local
 means and Telea, our own biharmonic fill. `--sheet PATH` draws a contact sheet. `--only NAME` measures one of the
-groups: gaussian, gray, jpeg, blind, camera, fill, scratches, upscale, clean, speed. `--ensemble` asks the networks
-eight times, the picture turned and mirrored.
+groups: gaussian, gray, jpeg, blind, camera, coded, fill, scratches, upscale, clean, speed. `--ensemble` asks the
+networks eight times, the picture turned and mirrored.
 """
 
 import sys
@@ -23,6 +23,7 @@ from jaximg import degrade, io, ops, report
 from jaximg.correct import Report, correct, diagnose, network, upscale
 from jaximg.correct.fill import fill_smoothly
 from jaximg.correct.holes import fill
+from jaximg.ops.dct import jpeg_tables
 
 SLOW = 2
 """So many pictures are given to BM3D, which takes a minute for each."""
@@ -143,12 +144,39 @@ def camera(sets: Sets) -> Iterator[Row]:
     pictures = sets["kodak24"][:: 12 if sets.quick else 4]
     ours, theirs = [], []
     for seed, clean in enumerate(pictures):
-        shot, truth = bayer(clean, np.random.default_rng(seed)), bayer(clean)
+        shot, truth = (degrade.jpeg_real(bayer(clean, rng), 90) for rng in (np.random.default_rng(seed), None))
         ours.append(psnr(sets.correct(shot), truth))
         theirs.append(max(psnr(bm3d(shot, sigma), truth) for sigma in (5, 10, 15, 20, 30)))
     what = f"kodak24, camera noise, blind, {len(pictures)} pictures"
     best = float(np.mean(theirs))
     yield Row(what, float(np.mean(ours)), "dB", "BM3D at its best", best, at_least(best + 1))
+
+
+def coded(sets: Sets) -> Iterator[Row]:
+    """JPEG files of that camera, with its noise and without: what is gained over them, blind, and by the JPEG's repair.
+
+    The truth is what the camera makes without noise, before it is coded.
+    """
+    pictures = sets["kodak24"][:: 12 if sets.quick else 4]
+    for quality in (60, 75, 90, 96):
+        for what, noise, least in (("camera noise", True, 0.0), ("no noise", False, -0.1)):
+            blind, alone = [], []
+            for seed, clean in enumerate(pictures):
+                truth = bayer(clean)
+                shot = bayer(clean, np.random.default_rng(seed)) if noise else truth
+                file = io.Picture(degrade.jpeg_real(shot, quality), jpeg_tables=tuple(jpeg_tables(quality)))
+                found, before = diagnose(file, whole=True), psnr(file.pixels, truth)
+                blind.append(psnr(sets.correct(file.pixels, report=found), truth) - before)
+                alone.append(psnr(sets.correct(file.pixels, report=found, only="jpeg"), truth) - before)
+            theirs = float(np.mean(alone))
+            yield Row(
+                f"kodak24, {what}, JPEG {quality}, gain, {len(pictures)} pictures",
+                float(np.mean(blind)),
+                "dB",
+                "JPEG's repair alone",
+                theirs,
+                at_least(theirs + least),
+            )
 
 
 def bayer(clean: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
@@ -165,7 +193,7 @@ def bayer(clean: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarr
         mosaic = rng.poisson(mosaic * photons) / photons + read * rng.standard_normal(mosaic.shape)
     raw = np.round(65535 * np.clip(mosaic, 0, 1)).astype(np.uint16)
     rgb = cv2.cvtColor(raw, cv2.COLOR_BayerRGGB2RGB).astype(np.float32) / 65535
-    return degrade.jpeg_real(rgb ** np.float32(1 / 2.2), 90)
+    return rgb ** np.float32(1 / 2.2)
 
 
 def holes(clean: np.ndarray, kind: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -290,6 +318,7 @@ def main() -> int:
         "jpeg": lambda: jpeg(sets),
         "blind": lambda: blind(sets),
         "camera": lambda: camera(sets),
+        "coded": lambda: coded(sets),
         "fill": lambda: filling(sets),
         "scratches": lambda: scratched(sets),
         "upscale": lambda: enlarging(sets),

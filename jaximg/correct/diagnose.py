@@ -10,7 +10,7 @@ from jaximg import io
 from jaximg.correct.impulses import find_impulses
 from jaximg.correct.jpeg import find_jpeg
 from jaximg.correct.missing import find_missing
-from jaximg.correct.noise import find_noise, of_coded
+from jaximg.correct.noise import find_noise, of_camera
 from jaximg.correct.scratches import find_scratches
 from jaximg.correct.tears import Bands, Tear, find_bands, find_tear, mend, put_back
 from jaximg.typing import Image, Mask, check_image, check_mask
@@ -141,8 +141,8 @@ def _damage(pixels: np.ndarray, alpha: np.ndarray | None, tables: Sequence[np.nd
     known = ~(missing.mask[..., 0] | impulses.mask.any(-1) | (scratches.mask[..., 0] if scratches else False))
     jpeg = find_jpeg(pixels, tables)
     noise = find_noise(pixels, known)
-    if jpeg.quality is not None and jpeg.confidence >= SURE and len(noise.planes) == 3:
-        noise = of_coded(noise, jpeg.quality)
+    if len(noise.planes) == 3:
+        noise = of_camera(noise, jpeg.quality if jpeg.confidence >= SURE else None)
     nothing = np.zeros((*pixels.shape[:2], 1), bool)
     return Report(
         noise_sigma=noise.sigma,

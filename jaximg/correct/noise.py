@@ -30,6 +30,8 @@ TEXTURE, COLOURED = 3 / 255, 0.06
 """What is stronger than this at high frequencies must have so much of it in the colours too,"""
 COARSE, WHITE = 5 / 255, 0.35
 """and what is stronger than that must be as white as this."""
+UNCODED = 0.35
+"""Without a JPEG, so much of it must be in the colours."""
 MANY = 3000
 """Of so many blocks some are smooth, in nearly every picture."""
 CLIPPED = 0.3
@@ -101,33 +103,39 @@ def find_noise(image: np.ndarray, known: np.ndarray | None = None) -> Noise:
     return Noise(sigma, sigmas, _confidence(sigma, white, int(usable.sum())), middle, white)
 
 
-def of_coded(noise: Noise, quality: float) -> Noise:
-    """What is left of a camera's noise in a colour JPEG: told by its middle frequencies, and by the colours.
+def of_camera(noise: Noise, quality: float | None = None) -> Noise:
+    """A camera's noise, which is not white: told from texture by its middle frequencies and its colours.
 
-    A lens leaves smooth places in nearly every picture, and there a JPEG without noise has hardly any such frequencies.
-    Where all is texture they are strong; but texture is grey, or far from white.
+    A lens leaves smooth places in nearly every picture, and there one without noise has hardly any such frequencies.
+    Where all is texture they are strong; but texture is grey, or far from white. A JPEG's coder takes most of the
+    colours' noise away; where there is no JPEG, more of it is asked for.
 
     Args:
       noise: what `find_noise` found in an RGB picture.
-      quality: of the JPEG, 1 to 100; coarse steps leave grains of their own.
+      quality: of the JPEG, 1 to 100, whose coarse steps leave grains of their own; None if there is none.
 
     Returns:
       The same with the strength of what is left and how sure it is; the planes are still those at high frequencies.
       Unchanged where it seems to be texture.
 
     Example:
-      >>> of_coded(Noise(0.001, (0.002, 0.0005, 0.0005), middle=0.02), 80).confidence
+      >>> of_camera(Noise(0.001, (0.002, 0.0005, 0.0005), middle=0.02), 80).confidence
       1.0
-      >>> of_coded(Noise(0.05, (0.05, 0.0, 0.0), middle=0.2), 80).confidence
+      >>> of_camera(Noise(0.05, (0.05, 0.0, 0.0), middle=0.2), 80).confidence
       0.0
     """
     grey, *colours = noise.planes
-    if grey > TEXTURE and (min(colours) < COLOURED * grey or grey > COARSE and noise.whiteness < WHITE):
+    if quality is None:
+        texture = np.mean(colours) < UNCODED * grey
+        surely = _rise(noise.middle, 2 * SURELY, 3 * SURELY)
+    else:
+        grain = SURELY * max(1.0, FINE / quality)
+        texture = grey > TEXTURE and (min(colours) < COLOURED * grey or grey > COARSE and noise.whiteness < WHITE)
+        surely = _rise(noise.middle, 0.5 * grain, 1.5 * grain)
+    if texture or surely <= noise.confidence:
         return noise
-    surely = SURELY * max(1.0, FINE / quality)
-    sure = _rise(noise.middle, 0.5 * surely, 1.5 * surely)
     sigma = float(np.sqrt(np.mean(np.square((noise.middle, *colours)))))
-    return replace(noise, sigma=max(sigma, noise.sigma), confidence=max(sure, noise.confidence))
+    return replace(noise, sigma=max(sigma, noise.sigma), confidence=surely)
 
 
 def _confidence(sigma: float, whiteness: float, blocks: int) -> float:
