@@ -1,24 +1,18 @@
 """Two virtual CPU devices, strict dtype and rank promotion: what the library promises, the tests demand.
 
-Nearly all of the time goes into compiling. So LLVM optimises nothing, unless `XLA_FLAGS` says how far it should, and
-fusions are written by XLA's older emitters where it still has both, in a third of the time (`bench/ops.py` compares
-every row with its oracle as users compile it). And the tests of one row of the operator table run one after the other
-in one process, each finding what those before it compiled; `--dist loadgroup` keeps them together where there are
-several. What one test has compiled the next one with the same program reads from a folder, each process from its own: a
-run that is begun again is the same program in another function.
+Nearly all of the time goes into compiling. So LLVM optimises nothing, unless `XLA_FLAGS` says how far it should
+(`bench/ops.py` compares every row with its oracle as users compile it). And the tests of one row of the operator table
+run one after the other in one process, each finding what those before it compiled; `--dist loadgroup` keeps them
+together where there are several. What one test has compiled the next one with the same program reads from a folder,
+each process from its own: a run that is begun again is the same program in another function.
 """
 
 import os
 import tempfile
 from pathlib import Path
 
-from jaxlib.version import __version__ as version
-
-QUICK = ["--xla_backend_optimization_level=0"]
-if version.startswith("0.10."):  # a flag that XLA doesn't know ends the process
-    QUICK.append("--xla_cpu_use_fusion_emitters=false")
 os.environ["XLA_FLAGS"] = " ".join(
-    (*QUICK, os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count=2")
+    ("--xla_backend_optimization_level=0", os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count=2")
 )
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 

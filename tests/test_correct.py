@@ -189,9 +189,9 @@ def stored(image: np.ndarray, quality: int | None) -> io.Picture:
     return io.Picture(jpeg(image, quality), jpeg_tables=(jpeg_tables(quality)[0],))
 
 
-@pytest.mark.parametrize(("quality", "gain"), [(60, 2.0), (90, 3.0), (96, 3.0), (None, 3.0)])
-def test_a_cameras_noise_is_found_although_it_is_not_white(quality, gain):
-    """Of photons behind a mosaic; a coder takes most of its high frequencies away."""
+@pytest.mark.parametrize(("quality", "gain"), [(60, 2.0), (90, 3.0)])
+def test_a_cameras_noise_is_found_in_a_jpeg_although_it_is_not_white(quality, gain):
+    """Of photons behind a mosaic; the coder takes most of its high frequencies away."""
     x = photo(256, 320)
     spoilt = np.asarray(degrade.mosaic_noise(jax.random.key(0), x, photons=400.0, read=0.01))
     picture = stored(spoilt, quality)

@@ -17,6 +17,8 @@ from jaximg.typing import Image, Mask, check_image, check_mask
 
 SURE = 0.5
 """What has been found is taken for true where its finder is at least so sure."""
+GOOD_JPEG = 92
+"""A JPEG of a better quality is left alone."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +143,8 @@ def _damage(pixels: np.ndarray, alpha: np.ndarray | None, tables: Sequence[np.nd
     known = ~(missing.mask[..., 0] | impulses.mask.any(-1) | (scratches.mask[..., 0] if scratches else False))
     jpeg = find_jpeg(pixels, tables)
     noise = find_noise(pixels, known)
-    if len(noise.planes) == 3:
-        noise = of_camera(noise, jpeg.quality if jpeg.confidence >= SURE else None)
+    if jpeg.quality is not None and jpeg.quality <= GOOD_JPEG and jpeg.confidence >= SURE and len(noise.planes) == 3:
+        noise = of_camera(noise, jpeg.quality)
     nothing = np.zeros((*pixels.shape[:2], 1), bool)
     return Report(
         noise_sigma=noise.sigma,

@@ -22,7 +22,7 @@ FEWEST = 300
 """But at least so many blocks."""
 MOST = 60_000
 """More blocks than these are not tried: every picture takes about the same time."""
-SURELY = 2 / 255
+SURELY = 3 / 255
 """Noise of so much at middle frequencies is believed in a JPEG,"""
 FINE = 25.0
 """and more below this quality, in proportion."""
@@ -30,8 +30,6 @@ TEXTURE, COLOURED = 3 / 255, 0.06
 """What is stronger than this at high frequencies must have so much of it in the colours too,"""
 COARSE, WHITE = 5 / 255, 0.35
 """and what is stronger than that must be as white as this."""
-UNCODED = 0.35
-"""Without a JPEG, so much of it must be in the colours."""
 MANY = 3000
 """Of so many blocks some are smooth, in nearly every picture."""
 CLIPPED = 0.3
@@ -103,20 +101,20 @@ def find_noise(image: np.ndarray, known: np.ndarray | None = None) -> Noise:
     return Noise(sigma, sigmas, _confidence(sigma, white, int(usable.sum())), middle, white)
 
 
-def of_camera(noise: Noise, quality: float | None = None) -> Noise:
-    """A camera's noise, which is not white: told from texture by its middle frequencies and its colours.
+def of_camera(noise: Noise, quality: float) -> Noise:
+    """A camera's noise in a JPEG: told from texture by its middle frequencies and its colours.
 
-    A lens leaves smooth places in nearly every picture, and there one without noise has hardly any such frequencies.
-    Where all is texture they are strong; but texture is grey, or far from white. A JPEG's coder takes most of the
-    colours' noise away; where there is no JPEG, more of it is asked for.
+    It is not white, and the coder takes its high frequencies away. A lens leaves smooth places in nearly every picture,
+    and there one without noise has hardly any middle frequencies. Where all is texture they are strong; but texture is
+    grey, or far from white.
 
     Args:
       noise: what `find_noise` found in an RGB picture.
-      quality: of the JPEG, 1 to 100, whose coarse steps leave grains of their own; None if there is none.
+      quality: of the JPEG, 1 to 100; coarse steps leave grains of their own.
 
     Returns:
       The same with the strength of what is left and how sure it is; the planes are still those at high frequencies.
-      Unchanged where it seems to be texture.
+      Not sure, but where the noise is white, of what seems to be texture.
 
     Example:
       >>> of_camera(Noise(0.001, (0.002, 0.0005, 0.0005), middle=0.02), 80).confidence
@@ -125,17 +123,12 @@ def of_camera(noise: Noise, quality: float | None = None) -> Noise:
       0.0
     """
     grey, *colours = noise.planes
-    if quality is None:
-        texture = np.mean(colours) < UNCODED * grey
-        surely = _rise(noise.middle, 2 * SURELY, 3 * SURELY)
-    else:
-        grain = SURELY * max(1.0, FINE / quality)
-        texture = grey > TEXTURE and (min(colours) < COLOURED * grey or grey > COARSE and noise.whiteness < WHITE)
-        surely = _rise(noise.middle, 0.5 * grain, 1.5 * grain)
-    if texture or surely <= noise.confidence:
+    if grey > TEXTURE and (min(colours) < COLOURED * grey or grey > COARSE and noise.whiteness < WHITE):
         return noise
+    grain = SURELY * max(1.0, FINE / quality)
+    surely = _rise(noise.middle, 0.5 * grain, 1.5 * grain)
     sigma = float(np.sqrt(np.mean(np.square((noise.middle, *colours)))))
-    return replace(noise, sigma=max(sigma, noise.sigma), confidence=surely)
+    return replace(noise, sigma=max(sigma, noise.sigma), confidence=max(surely, noise.confidence))
 
 
 def _confidence(sigma: float, whiteness: float, blocks: int) -> float:

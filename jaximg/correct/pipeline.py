@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from jaximg.correct import repair
-from jaximg.correct.diagnose import SURE, Report, check_pixels, diagnose
+from jaximg.correct.diagnose import GOOD_JPEG, SURE, Report, check_pixels, diagnose
 from jaximg.correct.reference import fill_from
 from jaximg.typing import Image, Mask, check_choice, check_mask
 
@@ -35,8 +35,6 @@ MASKED = ("impulses", *FILLING)
 
 VISIBLE = 0.5 / 255
 """Weaker noise is left alone."""
-GOOD_JPEG = 92
-"""A JPEG of a better quality is left alone."""
 
 
 @dataclass(frozen=True)

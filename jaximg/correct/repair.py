@@ -17,7 +17,7 @@ from jaximg.models.restorer import coarseness
 NETWORKS = {1: "denoise_gray", 3: "denoise_color"}
 """The denoiser for so many channels."""
 ALIKE = 5.0
-"""The network has learned noise that is independent in the channels, and a camera's: planes may differ by this factor."""
+"""The network has learned noise that the channels don't share, and a camera's: planes may differ by this factor."""
 MORE = 1.25
 """A coder takes some of the noise away, and so the level that is read at high frequencies is too low."""
 
