@@ -7,6 +7,7 @@ together where there are several. What one test has compiled the next one with t
 each process from its own: a run that is begun again is the same program in another function.
 """
 
+import atexit
 import os
 import tempfile
 from pathlib import Path
@@ -23,6 +24,7 @@ import pytest
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 COMPILED = tempfile.TemporaryDirectory(prefix="jaximg-compiled-")
+atexit.register(COMPILED.cleanup)
 jax.config.update("jax_compilation_cache_dir", COMPILED.name)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
