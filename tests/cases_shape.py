@@ -104,7 +104,6 @@ CASES = [
         "scikit-image",
         image=blobs,
         kwargs={"points": 32},
-        atol=2e-5,  # in pixels: lengths of up to 128, rounded to 4e-6, are divided
         differentiable=False,
         bench_hw=None,
         constant=False,

@@ -93,11 +93,12 @@ def find_noise(image: np.ndarray, known: np.ndarray | None = None) -> Noise:
         usable = (blocks[..., -1] == 0).all(1) & (clipped <= 0.7)
     if usable.sum() < 16:
         return Noise()
-    readings = [_read(blocks[usable, :, c], clipped[usable]) for c in range(channels)]
+    energies = [np.square(blocks[usable, :, c] @ _DCT.T) for c in range(channels)]
+    readings = [_read(energy, clipped[usable]) for energy in energies]
     sigmas = tuple(sigma for sigma, _ in readings)
     sigma = float(np.sqrt(np.mean(np.square(sigmas))))
     white = float(np.average([whiteness for _, whiteness in readings], weights=np.square(sigmas) + 1e-12))
-    middle = _middle(blocks[usable, :, 0]) if usable.sum() >= MANY else 0.0
+    middle = _middle(energies[0]) if usable.sum() >= MANY else 0.0
     return Noise(sigma, sigmas, _confidence(sigma, white, int(usable.sum())), middle, white)
 
 
@@ -155,21 +156,18 @@ def _blocks(planes: np.ndarray, corners: tuple[np.ndarray, np.ndarray]) -> np.nd
     return np.moveaxis(windows[corners], 1, -1).reshape(len(corners[0]), SIDE * SIDE, -1)
 
 
-def _read(blocks: np.ndarray, clipped: np.ndarray) -> tuple[float, float]:
+def _read(energy: np.ndarray, clipped: np.ndarray) -> tuple[float, float]:
     """The noise of one plane, and how white it is: about 1.3 for noise, less for texture."""
     loss = np.interp(clipped, *_LOSS)
-    energy = np.square(blocks @ _DCT.T)
     low = energy[:, LOW].mean(1) / loss
     smoothest = _smoothest(low)
     variance = float(np.median(energy[smoothest][:, HIGH].mean(0)) / np.interp(clipped[smoothest].mean(), *_LOSS))
     return np.sqrt(variance), np.sqrt(variance / max(float(low[smoothest].mean()), 1e-12))
 
 
-def _middle(plane: np.ndarray) -> float:
-    """The root mean square at middle frequencies, of blocks chosen by others that are as low: `(blocks, 64)`."""
-    energy = np.square(plane @ _DCT.T)
-    smooth = energy[:, EVEN].mean(1)
-    smoothest = _smoothest(smooth)
+def _middle(energy: np.ndarray) -> float:
+    """The root mean square at middle frequencies, of blocks `(blocks, 64)` chosen by the even ones, all over."""
+    smoothest = _smoothest(energy[:, EVEN].mean(1))
     return float(np.sqrt(energy[smoothest][:, MIDDLE].mean()))
 
 
