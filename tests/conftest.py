@@ -47,8 +47,9 @@ def group(item: pytest.Item) -> str:
     return file if file.startswith(("tests/", "jaximg/ops/")) else file.rpartition("/")[0]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Rows together, wherever their first test stood."""
+    """Rows together, wherever their first test stood; before xdist reads the groups."""
     places: dict[str, int] = {}
     items.sort(key=lambda item: places.setdefault(group(item), len(places)))
     for item in items:

@@ -49,8 +49,9 @@ class OpCase:
       tier: "bit-exact", "1e-5" or "deviation"; `why` gives a deviation's reason.
       image: makes the picture from `(rng, shape)`.
       channels: numbers of channels to try.
-      linear: the adjoint identity is tested, at every border if the op has one.
-      differentiable: gradients are compared with finite differences; where False they must still be finite.
+      linear: the adjoint identity is tested, at more than one border if the op has one.
+      differentiable: gradients of one that is not linear are compared with finite differences; where False they must
+        still be finite.
       same_size: output `(H, W)` equals the input's.
       coordinates: what it returns are places or matrices, which 16 bits cannot hold: float32 at least.
       constant: whether the oracle has an answer for a picture of one value.
