@@ -65,18 +65,12 @@ def test_the_key_decides(damage, picture):
 
 
 @every
-def test_jit_equals_eager(damage, picture):
-    # Where a value falls between two of JPEG's steps the last bit decides: a few pixels may differ.
-    for x, y in zip(leaves(jax.jit(damage)(KEY, picture)), leaves(damage(KEY, picture)), strict=True):
-        assert (np.abs(x - y) > 1e-5).mean() < 0.01
-
-
-@every
-def test_vmap_over_keys_equals_one_by_one(damage, picture):
-    keys = jax.random.split(KEY, 3)
-    together = leaves(jax.vmap(damage, in_axes=(0, None))(keys, picture))
+def test_jit_and_vmap_over_keys_equal_one_by_one(damage, picture):
+    keys = jax.random.split(KEY, 2)
+    together = leaves(jax.jit(jax.vmap(damage, in_axes=(0, None)))(keys, picture))
     for i, key in enumerate(keys):
         for x, y in zip(together, leaves(damage(key, picture)), strict=True):
+            # Where a value falls between two of JPEG's steps the last bit decides: a few pixels may differ.
             assert (np.abs(x[i] - y) > 1e-5).mean() < 0.01
 
 
@@ -93,7 +87,7 @@ def test_pictures_of_a_batch_are_damaged_independently(damage, picture):
 @pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
 def test_keeps_dtype_and_shape(damage, picture, dtype):
     with jax.enable_x64(dtype == "float64"):
-        out = damage(KEY, jnp.asarray(picture, dtype))
+        out = jax.eval_shape(partial(damage, KEY), jnp.asarray(picture, dtype))
         for leaf in jax.tree.leaves(out):
             assert leaf.dtype == dtype
         assert jax.tree.leaves(out)[0].shape == picture.shape
@@ -108,7 +102,7 @@ def test_gradients_are_finite_on_flat_pictures(damage, picture):
 
 @every
 def test_grey_pictures_are_taken_too(damage, picture):
-    assert jax.tree.leaves(damage(KEY, picture[..., :1]))[0].shape == (45, 58, 1)
+    assert jax.tree.leaves(jax.eval_shape(partial(damage, KEY), picture[..., :1]))[0].shape == (45, 58, 1)
 
 
 @every

@@ -106,7 +106,7 @@ def test_keeps_dtype(case, dtype):
 
 @once
 def test_gradient_equals_finite_differences_and_is_finite_on_flat_pictures(case):
-    """As it is used, in float32, against differences in float64. `test_adjoint_identity` says the same of linear ones."""
+    """In float32, as it is used, against differences in float64. Linear ones have `test_adjoint_identity` instead."""
     if case.linear:
         return
     image, args = picture(case)
@@ -130,7 +130,7 @@ def test_gradient_equals_finite_differences_and_is_finite_on_flat_pictures(case)
             for _ in range(3):
                 step = rng.standard_normal(image.shape)
                 difference = (quick(exact + 1e-7 * step, *arrays) - quick(exact - 1e-7 * step, *arrays)) / 2e-7
-                np.testing.assert_allclose(np.vdot(gradient, step), difference, rtol=2e-4, atol=1e-6)
+                np.testing.assert_allclose(np.vdot(gradient, step), difference, rtol=5e-4, atol=1e-6)
 
 
 def some_borders(case: OpCase) -> tuple[str | None, ...]:

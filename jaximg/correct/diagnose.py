@@ -134,6 +134,16 @@ def diagnose(
     return replace(report, tear=tear, bands=bands)
 
 
+def worth_deblocking(quality: int | None, confidence: float) -> bool:
+    """Whether a JPEG of that quality, which one is so sure of, is repaired.
+
+    Example:
+      >>> worth_deblocking(50, 1.0), worth_deblocking(95, 1.0), worth_deblocking(None, 0.0)
+      (True, False, False)
+    """
+    return quality is not None and quality <= GOOD_JPEG and confidence >= SURE
+
+
 def _damage(pixels: np.ndarray, alpha: np.ndarray | None, tables: Sequence[np.ndarray]) -> Report:
     """What is wrong with a picture whose parts lie where they belong."""
     missing = find_missing(pixels, alpha)
@@ -143,7 +153,7 @@ def _damage(pixels: np.ndarray, alpha: np.ndarray | None, tables: Sequence[np.nd
     known = ~(missing.mask[..., 0] | impulses.mask.any(-1) | (scratches.mask[..., 0] if scratches else False))
     jpeg = find_jpeg(pixels, tables)
     noise = find_noise(pixels, known)
-    if jpeg.quality is not None and jpeg.quality <= GOOD_JPEG and jpeg.confidence >= SURE and len(noise.planes) == 3:
+    if jpeg.quality is not None and worth_deblocking(jpeg.quality, jpeg.confidence) and len(noise.planes) == 3:
         noise = of_camera(noise, jpeg.quality)
     nothing = np.zeros((*pixels.shape[:2], 1), bool)
     return Report(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from jaximg.correct import repair
-from jaximg.correct.diagnose import GOOD_JPEG, SURE, Report, check_pixels, diagnose
+from jaximg.correct.diagnose import SURE, Report, check_pixels, diagnose, worth_deblocking
 from jaximg.correct.reference import fill_from
 from jaximg.typing import Image, Mask, check_choice, check_mask
 
@@ -218,14 +218,13 @@ def _settle(report: Report, mask: Mask | None, *, trusting: bool) -> Report:
 
 
 def _steps(report: Report, wanted: Collection[str]) -> Iterator[Step]:
-    blocks = report.jpeg_quality is not None and report.jpeg_quality <= GOOD_JPEG and report.jpeg_confidence >= SURE
     found = {
         "tear": report.tear.confidence >= SURE,
         "bands": report.bands.confidence >= SURE,
         "impulses": report.impulses_confidence >= SURE and report.impulses.any(),
         "inpaint": report.missing_confidence >= SURE and report.missing.any(),
         "scratches": report.scratches_confidence >= SURE and report.scratches.any(),
-        "jpeg": blocks,
+        "jpeg": worth_deblocking(report.jpeg_quality, report.jpeg_confidence),
         "denoise": report.noise_confidence * report.noise_sigma >= VISIBLE,
     }
     why = {

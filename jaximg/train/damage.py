@@ -42,9 +42,9 @@ def denoise(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
       `(estimate, damaged, sigma, coarseness)` and the pictures before their damage, of another exposure than `clean`.
 
     Example:
-      >>> (_, damaged, sigma, blocks), target = denoise(jax.random.key(0), jnp.full((8, 16, 16, 3), 0.5))
-      >>> damaged.shape, sigma.shape, float(blocks[0].max()), bool(blocks[-1].max() > 0)
-      ((8, 16, 16, 3), (8, 16, 16, 1), 0.0, True)
+      >>> inputs, target = jax.eval_shape(denoise, jax.random.key(0), jnp.full((8, 16, 16, 3), 0.5))
+      >>> [x.shape[-1] for x in inputs], target.shape
+      ([3, 3, 1, 1], (8, 16, 16, 3))
     """
     keys = jax.random.split(key, 4)
     clean = exposed(keys[3], clean)
@@ -66,7 +66,7 @@ def denoise_gray(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
       As `denoise`, with one channel.
 
     Example:
-      >>> denoise_gray(jax.random.key(0), jnp.full((8, 16, 16, 3), 0.5))[1].shape
+      >>> jax.eval_shape(denoise_gray, jax.random.key(0), jnp.full((8, 16, 16, 3), 0.5))[1].shape
       (8, 16, 16, 1)
     """
     mixing, damaging = jax.random.split(key)
