@@ -4,10 +4,12 @@ Nearly all of the time goes into compiling. So LLVM optimises nothing, unless `X
 (`bench/ops.py` compares every row with its oracle as users compile it). And the tests of one row of the operator table
 run one after the other in one process, each finding what those before it compiled; `--dist loadgroup` keeps them
 together where there are several. What one test has compiled the next one with the same program reads from a folder,
-each process from its own: a run that is begun again is the same program in another function.
+each process from its own: a run that is begun again is the same program in another function. And what tracing leaves
+behind is looked through for garbage less often, which took a tenth of the time.
 """
 
 import atexit
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -27,6 +29,7 @@ COMPILED = tempfile.TemporaryDirectory(prefix="jaximg-compiled-")
 atexit.register(COMPILED.cleanup)
 jax.config.update("jax_compilation_cache_dir", COMPILED.name)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+gc.set_threshold(50_000, 20, 20)
 
 ROOM = 2.5e9
 """Bytes that a process may take up before it lets go of what it compiled; half as many more before it does so again."""
