@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaximg import correct, degrade
-from jaximg.correct import network
+from jaximg.correct import network, repair, tiles
 from jaximg.models import estimate
 from jaximg.models.restorer import coarseness
 from jaximg.models.weights import RESTORERS, read_weights, write_weights
@@ -29,6 +29,21 @@ def test_squares_give_what_the_whole_frame_gives(hw, monkeypatch):
     maps = x, level(hw, 0.1), level(hw, 0.02)
     whole = net.apply({"params": params}, 0.9 * x[None], *(m[None] for m in maps))
     np.testing.assert_allclose(network.restore("denoise_color", 0.9 * x, *maps), whole[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("damage", ["noise", "jpeg"])
+def test_a_very_large_picture_is_repaired_part_by_part_as_if_it_were_not(damage, monkeypatch):
+    clean = smooth_picture(60, 470)
+    if damage == "noise":
+        x = clean + 0.1 * np.random.default_rng(0).standard_normal(clean.shape).astype(np.float32)
+        report = correct.Report(noise_sigma=0.1, noise_confidence=1.0)
+    else:
+        x, report = degrade.jpeg_real(clean, 10), correct.Report(jpeg_quality=10, jpeg_confidence=1.0)
+    whole = correct.correct(x, report=report)
+    assert np.abs(whole - x).max() > 0.02
+    monkeypatch.setattr(tiles, "LARGE", 0)
+    monkeypatch.setattr(repair, "SIDE", 192)
+    np.testing.assert_allclose(correct.correct(x, report=report), whole, atol=1e-4)
 
 
 def test_fifty_sizes_compile_at_most_three_programs(monkeypatch):

@@ -53,7 +53,7 @@ def test_an_answer_comes_nearer_to_the_truth_and_the_truth_stays_there(quality):
 def test_only_what_the_coder_saw_whole_is_held():
     clean = colourful(150, 170)
     coded, answer = degrade.jpeg_real(clean, 10), np.full_like(clean, 0.5)
-    held = hold(answer, coded, 10)
+    held = hold(answer, coded, 10, find_halved(coded, 10))
     assert held.shape == clean.shape
     assert error(held[:144, :168], clean[:144, :168]) < 0.5 * error(answer, clean)
     np.testing.assert_allclose(held[144:, :], 0.5, atol=1e-5)
@@ -63,5 +63,6 @@ def test_only_what_the_coder_saw_whole_is_held():
 def test_a_cropped_jpeg_is_held_as_the_whole_is():
     clean = colourful(160, 176)
     coded, answer = degrade.jpeg_real(clean, 10), np.full_like(clean, 0.5)
-    whole, part = hold(answer, coded, 10), hold(answer[8:, 8:], coded[8:, 8:], 10)
+    whole = hold(answer, coded, 10, (0, 0))
+    part = hold(answer[8:, 8:], coded[8:, 8:], 10, find_halved(coded[8:, 8:], 10))
     np.testing.assert_allclose(part[40:, 40:], whole[48:, 48:], atol=2e-3)

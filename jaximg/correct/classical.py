@@ -12,7 +12,6 @@ import numpy as np
 
 from jaximg import ops
 from jaximg.correct.fill import enlarge, halve
-from jaximg.correct.jpeg import find_halved
 from jaximg.correct.tiles import tiled
 from jaximg.models.estimate import REACH, deblocked, denoised, reach
 from jaximg.models.stored import near_stored
@@ -117,22 +116,24 @@ def _deblocked(cut: jax.Array, quality: jax.Array, whole: jax.Array) -> jax.Arra
     return deblocked(cut, quality, whole=whole)
 
 
-def hold(answer: np.ndarray, image: np.ndarray, quality: int) -> np.ndarray:
+def hold(answer: np.ndarray, image: np.ndarray, quality: int, halved: tuple[int, int] | None) -> np.ndarray:
     """What a network makes of a JPEG, held near what the JPEG has stored, as `models.stored.near_stored` does.
 
     Args:
       answer: `(H, W, 3)` float32.
       image: the JPEG, the same shape, whose first block begins at its corner.
       quality: of the JPEG, 1 to 100.
+      halved: where the first whole block of chroma at half the size begins, `jpeg.find_halved`.
 
     Returns:
       `(H, W, 3)` float32.
     """
-    level, corner = jnp.float32(quality), find_halved(image, quality)
-    pads = [(-start % 16, 0) for start in corner or (0, 0)]
-    answer, image = (np.pad(x, [*pads, (0, 0)], mode="edge") for x in (answer, image))
+    level = jnp.float32(quality)
+    pads = [(-start % 16, 0) for start in halved or (0, 0)]
     begin = tuple(before for before, _ in pads)
-    maps = _whole(image, 8, begin), _whole(image, 16 if corner else 0, tuple(16 * (n > 0) for n in begin))
+    if any(begin):
+        answer, image = (np.pad(x, [*pads, (0, 0)], mode="edge") for x in (answer, image))
+    maps = _whole(image, 8, begin), _whole(image, 16 if halved else 0, tuple(16 * (n > 0) for n in begin))
     out = tiled(lambda *cuts: _near_stored(*cuts[:2], level, *cuts[2:]), answer, image, *maps, rim=EDGE)
     return out[begin[0] :, begin[1] :]
 

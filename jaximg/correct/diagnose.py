@@ -147,7 +147,8 @@ def worth_deblocking(quality: int | None, confidence: float) -> bool:
 def _damage(pixels: np.ndarray, alpha: np.ndarray | None, tables: Sequence[np.ndarray]) -> Report:
     """What is wrong with a picture whose parts lie where they belong."""
     missing = find_missing(pixels, alpha)
-    pixels = np.where(missing.mask & ~np.isfinite(pixels), np.float32(0.5), pixels)
+    if not np.isfinite(pixels).all():
+        pixels = np.where(np.isfinite(pixels), pixels, np.float32(0.5))
     impulses = find_impulses(pixels)
     scratches = find_scratches(pixels) if impulses.confidence == 0 else None
     known = ~(missing.mask[..., 0] | impulses.mask.any(-1) | (scratches.mask[..., 0] if scratches else False))

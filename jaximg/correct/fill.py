@@ -106,7 +106,8 @@ def halve(image: np.ndarray) -> np.ndarray:
       >>> halve(np.ones((5, 4, 1))).shape
       (3, 2, 1)
     """
-    even = np.pad(image, ((0, image.shape[0] % 2), (0, image.shape[1] % 2), (0, 0)), "edge")
+    odd = [side % 2 for side in image.shape[:2]]
+    even = np.pad(image, ((0, odd[0]), (0, odd[1]), (0, 0)), "edge") if any(odd) else image
     return (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
 
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 SAMPLE = 100_000
+"""So many values are looked at at a time, or tried;"""
+MANY = 4_000_000
+"""of more than these the places are not listed."""
 STEP = 0.25
 """A pixel this far from the median of its surroundings stands out."""
 _AROUND = [(dy, dx) for dy in range(-2, 3) for dx in range(-2, 3) if (dy, dx) != (0, 0)]
@@ -52,18 +55,18 @@ def find_impulses(image: np.ndarray) -> Impulses:
     confidence = _confidence(image, extreme)
     if confidence <= 0:
         return Impulses(mask)
-    places = np.nonzero(extreme)
-    for begin in range(0, len(places[0]), SAMPLE):
-        some = tuple(axis[begin : begin + SAMPLE] for axis in places)
-        step, alike = _surroundings(image, extreme, some)
-        mask[some] = (step >= 0.06) & (alike <= 4)
+    rows = max(1, SAMPLE // image[0].size)
+    for top in range(0, len(image), rows):
+        y, x, c = np.nonzero(extreme[top : top + rows])
+        step, alike = _surroundings(image, extreme, (y + top, x, c))
+        mask[y + top, x, c] = (step >= 0.06) & (alike <= 4)
     return Impulses(mask, float(mask.mean()), confidence)
 
 
 def _confidence(image: np.ndarray, extreme: np.ndarray) -> float:
     """From a sample of the extreme values and one of the others."""
     rng = np.random.default_rng(0)
-    ends, others = (_pick(rng, np.nonzero(chosen)) for chosen in (extreme, ~extreme))
+    ends, others = (_pick(rng, chosen) for chosen in (extreme, ~extreme))
     step, alike = _surroundings(image, extreme, ends)
     alone = (step >= STEP) & (alike <= 1)
     white = image[ends] == 1
@@ -81,11 +84,17 @@ def _confidence(image: np.ndarray, extreme: np.ndarray) -> float:
     return float(np.clip((salt + pepper) / max(between, 1e-6) / 2 - 0.5, 0, 1))
 
 
-def _pick(rng: np.random.Generator, places: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-    if len(places[0]) <= SAMPLE:
+def _pick(rng: np.random.Generator, chosen: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Some of the places that are chosen; of very many by trying any, for a list of them needs memory."""
+    count = int(np.count_nonzero(chosen))
+    if count > MANY:
+        tried = rng.integers(0, chosen.size, 2 * SAMPLE * chosen.size // count)
+        return np.unravel_index(tried[chosen.ravel()[tried]][:SAMPLE], chosen.shape)
+    places = np.nonzero(chosen)
+    if count <= SAMPLE:
         return places
-    chosen = rng.integers(0, len(places[0]), SAMPLE)
-    return tuple(axis[chosen] for axis in places)
+    some = rng.integers(0, count, SAMPLE)
+    return tuple(axis[some] for axis in places)
 
 
 def _surroundings(

@@ -15,7 +15,9 @@ from jaximg.ops.color import CB, CR, LUMA
 from jaximg.ops.dct import dct_matrix, jpeg_tables
 
 MOST = 6000
-"""More blocks than these are not looked at."""
+"""More blocks than these are not looked at,"""
+WIDEST = 4096
+"""and of larger pictures so many pixels a side, in the middle."""
 ROUNDING = 0.6
 """Standard deviation of a coefficient's error after decoding to bytes and back, on the 8-bit scale."""
 ALONG = 32
@@ -69,7 +71,9 @@ def find_jpeg(image: np.ndarray, known_tables: Sequence[np.ndarray] = ()) -> Jpe
         return Jpeg(quality_of(known_tables[0]), 1.0)
     if min(image.shape[:2]) < 16 or image.shape[0] * image.shape[1] < 16 * 64:
         return Jpeg()
-    luma = 255 * luminance(image)
+    height, width = image.shape[:2]
+    top, left = (max(0, side - WIDEST) // 16 * 8 for side in (height, width))
+    luma = 255 * luminance(image[top : top + WIDEST, left : left + WIDEST])
     found = [_fit(luma, corner) for corner in {(0, 0), _corner(luma)}]
     return max(found, key=lambda jpeg: jpeg.confidence)
 

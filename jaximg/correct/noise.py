@@ -82,15 +82,14 @@ def find_noise(image: np.ndarray, known: np.ndarray | None = None) -> Noise:
     height, width, channels = image.shape
     if min(height, width) < SIDE:
         return Noise()
-    planes = image.astype(np.float32) @ dct_matrix(channels).T.astype(np.float32)
-    cut_off = ((image == 0) | (image == 1)).mean(-1, dtype=np.float32)
-    unknown = np.zeros((height, width), np.float32) if known is None else (~known).astype(np.float32)
     corners = _corners(height, width)
-    blocks = _blocks(np.concatenate([planes, cut_off[..., None], unknown[..., None]], -1), corners)
-    clipped = blocks[..., -2].mean(1)
-    usable = (blocks[..., -1] == 0).all(1) & (clipped <= CLIPPED)
+    pixels = _blocks(image, corners)
+    blocks = pixels.astype(np.float32) @ dct_matrix(channels).T.astype(np.float32)
+    clipped = ((pixels == 0) | (pixels == 1)).mean((1, 2), dtype=np.float32)
+    sound = np.ones(len(blocks), bool) if known is None else _blocks(known[..., None], corners).all((1, 2))
+    usable = sound & (clipped <= CLIPPED)
     if usable.sum() < FEWEST:  # a dark or a bright picture
-        usable = (blocks[..., -1] == 0).all(1) & (clipped <= 0.7)
+        usable = sound & (clipped <= 0.7)
     if usable.sum() < 16:
         return Noise()
     energies = [np.square(blocks[usable, :, c] @ _DCT.T) for c in range(channels)]

@@ -11,7 +11,9 @@ from jaximg.correct import classical, network
 from jaximg.correct.diagnose import Report
 from jaximg.correct.fill import fill_smoothly
 from jaximg.correct.holes import fill
+from jaximg.correct.jpeg import find_halved
 from jaximg.correct.tears import mend, put_back
+from jaximg.correct.tiles import in_parts
 from jaximg.models.restorer import coarseness
 
 NETWORKS = {1: "denoise_gray", 3: "denoise_color"}
@@ -20,6 +22,10 @@ ALIKE = 5.0
 """The network has learned noise that the channels don't share, and a camera's: planes may differ by this factor."""
 MORE = 1.25
 """A coder takes some of the noise away, and so the level that is read at high frequencies is too low."""
+
+RIM, SIDE = 176, 1488
+"""A part of a large picture sees so many pixels around it, as far as an estimate, a network and `hold` look together;
+with them it is two of the network's largest squares wide."""
 
 
 def put_together(image: np.ndarray, report: Report, ensemble: bool = False) -> np.ndarray:
@@ -57,7 +63,7 @@ def denoise(image: np.ndarray, report: Report, ensemble: bool = False) -> np.nda
     sigma = np.broadcast_to(report.noise_confidence * np.asarray(planes, np.float32), image.shape[-1:])
     if len(sigma) in NETWORKS and sigma.max() <= ALIKE * sigma.min():
         level = float(np.sqrt(np.mean(np.square(sigma))))
-        return _network(image, classical.estimate(image, level), level, 0.0, ensemble=ensemble)
+        return _large(image, lambda x: _network(x, classical.estimate(x, level), level, 0.0, ensemble=ensemble))
     return classical.denoise(image, sigma)
 
 
@@ -70,8 +76,13 @@ def deblock(image: np.ndarray, report: Report, ensemble: bool = False) -> np.nda
         return _aligned(image, report, lambda x: classical.deblock(x, quality))
 
     def deblocked(x: np.ndarray) -> np.ndarray:
-        out = _network(x, classical.deblock(x, quality), 0.0, _coarseness(quality), ensemble=ensemble)
-        return classical.hold(out, x, quality)
+        halved = find_halved(x, quality)
+
+        def one(part: np.ndarray) -> np.ndarray:
+            out = _network(part, classical.deblock(part, quality), 0.0, _coarseness(quality), ensemble=ensemble)
+            return classical.hold(out, part, quality, halved)
+
+        return _large(x, one)
 
     return _aligned(image, report, deblocked)
 
@@ -90,9 +101,15 @@ def one_go(report: Report) -> bool:
 
 def _denoise_coded(image: np.ndarray, report: Report, sigma: float, ensemble: bool) -> np.ndarray:
     coarse = _coarseness(report.jpeg_quality or 100)
-    return _aligned(
-        image, report, lambda x: _network(x, classical.estimate(x, sigma), sigma, coarse, ensemble=ensemble)
-    )
+
+    def one(part: np.ndarray) -> np.ndarray:
+        return _network(part, classical.estimate(part, sigma), sigma, coarse, ensemble=ensemble)
+
+    return _aligned(image, report, lambda x: _large(x, one))
+
+
+def _large(image: np.ndarray, repair: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    return in_parts(repair, image, rim=RIM, side=SIDE)
 
 
 def _coarseness(quality: float) -> float:

@@ -95,6 +95,8 @@ def find_scratches(image: np.ndarray) -> Scratches:
         return Scratches(np.zeros((height, width, 1), bool))
     if height * width > LARGEST:
         half = find_scratches(halve(image))
+        if not half.mask.any():
+            return Scratches(np.zeros((height, width, 1), bool))
         return Scratches(half.mask.repeat(2, 0).repeat(2, 1)[:height, :width], half.confidence)
     rest, mask, confidence, style = image, np.zeros((height, width), bool), 0.0, None
     for turn in range(TURNS):

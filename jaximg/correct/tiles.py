@@ -1,7 +1,8 @@
 """Pictures of any size through programs of three sizes.
 
 XLA compiles a program for every shape. A folder of photographs has as many shapes as photographs, so a picture is cut
-into squares of one of a few sizes, each with a rim of its neighbours wide enough that no seam can show.
+into squares of one of a few sizes, each with a rim of its neighbours wide enough that no seam can show. A repair in
+several steps sees a very large picture part by part, so that it needs no more memory than a part's.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +12,8 @@ import numpy as np
 
 SIDES = (64, 256, 512)
 """The sides of the squares, in pixels, multiples of 8: those with the least area in all are taken."""
+LARGE = 16_000_000
+"""Pictures of more pixels are repaired in parts."""
 
 
 def tiled(
@@ -47,6 +50,36 @@ def tiled(
         for x in _starts(width, side, rim):
             done = np.asarray(step(*(_cut(image, y, x, side, beyond) for image in images)))
             _paste(out, done, y, x, rim)
+    return out
+
+
+def in_parts(repair: Callable[[np.ndarray], np.ndarray], image: np.ndarray, *, rim: int, side: int) -> np.ndarray:
+    """Applies a repair of whole pictures to a large one square by square; to others as they are.
+
+    A square ends where the picture does, so the answer is the one to the whole picture.
+
+    Args:
+      repair: takes a picture `(h, w, C)`, answers with its successor.
+      image: `(H, W, C)` float32.
+      rim: how many pixels around itself a pixel of the result depends on; with `side` a multiple of 16, for JPEGs.
+      side: of the squares without their rims.
+
+    Returns:
+      `(H, W, C)` float32.
+
+    Example:
+      >>> in_parts(lambda x: 2 * x, np.ones((4, 5, 1), np.float32), rim=16, side=32).sum().item()
+      40.0
+    """
+    height, width = image.shape[:2]
+    if height * width <= LARGE:
+        return repair(image)
+    out = np.empty(image.shape, np.float32)
+    for y in range(0, height, side):
+        for x in range(0, width, side):
+            top, left = max(y - rim, 0), max(x - rim, 0)
+            done = repair(image[top : y + side + rim, left : x + side + rim])
+            out[y : y + side, x : x + side] = done[y - top :, x - left :][:side, :side]
     return out
 
 

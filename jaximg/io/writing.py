@@ -19,6 +19,9 @@ FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tif
 FULL_CHROMA = 90
 """From this JPEG quality on, chroma is not subsampled."""
 
+ROWS = 256
+"""So many rows are rounded at a time: a large picture is not held in memory twice."""
+
 _JPEG_EXIF_LIMIT = 65533
 
 
@@ -129,15 +132,16 @@ def _encode(kind: str, picture: Picture, quality: int) -> bytes:
 
 def _to_samples(picture: Picture, kind: str) -> np.ndarray:
     """`(H, W, 1..4)` uint8, uint16 or float32, as the format takes them."""
-    parts = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha]
-    values = np.concatenate([np.asarray(part, np.float32) for part in parts], -1)
+    parts = [np.asarray(part) for part in (picture.pixels, picture.alpha) if part is not None]
     if picture.bits > 16 and kind == "TIFF":
-        return values
+        return np.concatenate(parts, -1, dtype=np.float32)
     deep = picture.bits > 8 and kind in ("PNG", "TIFF")
     white, dtype = (65535, np.uint16) if deep else (255, np.uint8)
-    np.clip(values, 0, 1, out=values)
-    values *= np.float32(white)
-    return np.rint(values, out=values).astype(dtype)
+    samples = np.empty((*parts[0].shape[:2], sum(part.shape[-1] for part in parts)), dtype)
+    for rows in (slice(y, y + ROWS) for y in range(0, len(samples), ROWS)):
+        values = np.concatenate([part[rows] for part in parts], -1, dtype=np.float32)
+        samples[rows] = np.rint(np.clip(values, 0, 1) * np.float32(white))
+    return samples
 
 
 def _options(kind: str, quality: int, icc: bytes | None, exif: bytes | None, xmp: bytes | None, dpi: Any) -> dict:

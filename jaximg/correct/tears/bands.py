@@ -6,10 +6,13 @@ every row shows by itself where its ends have met, or how wide a margin it has l
 together are found by Viterbi's algorithm.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+PART = 256
+"""So many rows are looked at at a time."""
 MOST = 64
 """The largest movement between neighbouring bands that is looked for, in pixels."""
 SEAMS = 64
@@ -74,7 +77,7 @@ def find_bands(image: np.ndarray) -> Bands:
     if min(height, width) < 64 or not np.isfinite(image).all():
         return none
     most = min(MOST, width // 3)
-    seams = _seams(image.mean(-1), most)
+    seams = _seams(image, most)
     if seams.max() < HOME:
         return none
     shifts, sure = max((_followed(seams, own) for own in _rows(image, most)), key=lambda found: found[1])
@@ -116,11 +119,22 @@ def mended(image: np.ndarray, shifts: np.ndarray) -> float:
     return float(np.median(np.log(unlike(image, np.ones_like(lost)) / unlike(back, ~lost))))
 
 
-def _seams(tone: np.ndarray, most: int) -> np.ndarray:
+def _by_parts(say: Callable[[np.ndarray], Sequence[np.ndarray]], image: np.ndarray, after: int = 0) -> list[np.ndarray]:
+    """What is said of rows, each with the `after` next ones, some at a time: it needs many times their memory."""
+    parts = [say(image[y : y + PART + after]) for y in range(0, len(image) - after, PART)]
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+def _seams(image: np.ndarray, most: int) -> np.ndarray:
     """What speaks for each row's being moved by -most ... most against the row above: `(H - 1, 2 most + 1)`."""
-    width = tone.shape[1]
-    above, below = tone[:-1], np.pad(tone[1:], ((0, 0), (most, most)), "wrap")
-    cost = np.stack([np.abs(above - below[:, k : k + width]).mean(1) for k in range(2 * most + 1)], 1) + ROUNDING
+    width = image.shape[1]
+
+    def costs(rows: np.ndarray) -> list[np.ndarray]:
+        tone = rows.mean(-1)
+        above, below = tone[:-1], np.pad(tone[1:], ((0, 0), (most, most)), "wrap")
+        return [np.stack([np.abs(above - below[:, k : k + width]).mean(1) for k in range(2 * most + 1)], 1) + ROUNDING]
+
+    (cost,) = _by_parts(costs, image, after=1)
     gain = width / ALONG * np.log(cost[:, most : most + 1] / cost)
     padded = np.pad(gain, ((AROUND, AROUND), (0, 0)), "edge")
     around = np.stack([padded[k : k + len(gain)] for k in range(0, 2 * AROUND + 1, 2)])
@@ -157,22 +171,32 @@ def _frame_seen(image: np.ndarray, most: int) -> np.ndarray:
 
 def _ends_met(image: np.ndarray, most: int) -> np.ndarray:
     """The likelihood of a jump between unlike places there, against that of a step between neighbours: `(H, n)`."""
-    jump = np.abs(image - np.roll(image, 1, 1)).mean(-1)
-    unlike = np.maximum(np.abs(image - np.roll(image, image.shape[1] // 3, 1)).mean((1, 2)), 0.05)[:, None]
-    beside = np.maximum(np.roll(jump, 1, 1), np.roll(jump, -1, 1))
-    usual = 0.8 * beside + 0.3 * jump.mean(1, keepdims=True) + 1.5 / 255
-    says = np.clip(np.log(usual / unlike) + jump / usual - jump / unlike, -3, 4)
+
+    def near_the_ends(rows: np.ndarray) -> list[np.ndarray]:
+        jump = np.abs(rows - np.roll(rows, 1, 1)).mean(-1)
+        unlike = np.maximum(np.abs(rows - np.roll(rows, rows.shape[1] // 3, 1)).mean((1, 2)), 0.05)[:, None]
+        beside = np.maximum(np.roll(jump, 1, 1), np.roll(jump, -1, 1))
+        usual = 0.8 * beside + 0.3 * jump.mean(1, keepdims=True) + 1.5 / 255
+        jump, usual = (x[:, np.arange(-most, most + 1) % rows.shape[1]] for x in (jump, usual))
+        return [np.clip(np.log(usual / unlike) + jump / usual - jump / unlike, -3, 4)]
+
+    (says,) = _by_parts(near_the_ends, image)
     always = np.maximum(np.median(says, 0), 0)  # what a picture shows there in most rows is its own
-    always[0] = 0
-    out = (says - always)[:, np.arange(-most, most + 1) % image.shape[1]]
+    always[most] = 0
+    out = says - always
     return out - out[:, most : most + 1]
 
 
 def _run_lengths(image: np.ndarray, colour: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which pixels have a colour, and how many in a row from the left and from the right: `(H, W)`, `(H,)`, `(H,)`."""
-    near = np.abs(image - colour).max(-1) <= EXACT
-    ended = np.pad(~near, ((0, 0), (0, 1)), constant_values=True)
-    return near, ended.argmax(1), np.pad(~near[:, ::-1], ((0, 0), (0, 1)), constant_values=True).argmax(1)
+
+    def runs(rows: np.ndarray) -> list[np.ndarray]:
+        near = np.abs(rows - colour).max(-1) <= EXACT
+        ended = np.pad(~near, ((0, 0), (0, 1)), constant_values=True)
+        return [near, ended.argmax(1), np.pad(~near[:, ::-1], ((0, 0), (0, 1)), constant_values=True).argmax(1)]
+
+    near, left, right = _by_parts(runs, image)
+    return near, left, right
 
 
 def _margin_colour(image: np.ndarray, most: int) -> np.ndarray | None:
