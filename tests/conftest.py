@@ -63,6 +63,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     state = item.session.config.stash
     if (nextitem is None or group(item) != group(nextitem)) and resident() > state.get(LIMIT, ROOM):
         jax.clear_caches()
+        gc.collect()
         state[LIMIT] = max(ROOM, resident() + ROOM / 2)
 
 

@@ -108,15 +108,17 @@ def mended(image: np.ndarray, shifts: np.ndarray) -> float:
       >>> mended(moved, shifts) > 1 > 0 > mended(rows, shifts)
       True
     """
-    back, lost = put_back(image, shifts)
     seams = np.nonzero(np.diff(shifts))[0]
+    beside = np.concatenate([seams, seams + 1])
+    rows = image[beside]
+    back, lost = put_back(rows, shifts[beside])
 
     def unlike(rows: np.ndarray, known: np.ndarray) -> np.ndarray:
-        both = known[seams] & known[seams + 1]
-        apart = np.abs(rows[seams + 1] - rows[seams]).mean(-1, keepdims=True)
+        (above, below), (one, other) = np.split(rows, 2), np.split(known, 2)
+        both, apart = one & other, np.abs(below - above).mean(-1, keepdims=True)
         return (apart * both).sum((1, 2)) / np.maximum(both.sum((1, 2)), 1) + ROUNDING
 
-    return float(np.median(np.log(unlike(image, np.ones_like(lost)) / unlike(back, ~lost))))
+    return float(np.median(np.log(unlike(rows, np.ones_like(lost)) / unlike(back, ~lost))))
 
 
 def _by_parts(say: Callable[[np.ndarray], Sequence[np.ndarray]], image: np.ndarray, after: int = 0) -> list[np.ndarray]:
