@@ -5,6 +5,7 @@ import os
 import numpy as np
 from PIL import Image
 
+from jaximg.cli import runs
 from tests.command import HW, ORIENTATION, files, png, read, run, scene
 
 
@@ -18,6 +19,15 @@ def test_corrects_one_picture_beside_it_and_leaves_it_alone(capsys, tmp_path):
     after = read(tmp_path / "a-corrected.png")
     assert after.shape == (*HW, 3)
     assert (after != read(a)).any()
+
+
+def test_what_was_compiled_is_kept_for_the_next_command(capsys, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(runs, "compiled_once", lambda: asked.append("kept"))
+    a = png(tmp_path / "a.png")
+    for count, words in enumerate((["correct", a, "--only", "inpaint"], ["diagnose", a]), 1):
+        assert run(capsys, *words)[0] == 0
+        assert len(asked) == count
 
 
 def test_does_not_replace_a_file_unless_told(capsys, tmp_path):

@@ -89,8 +89,10 @@ def _worker(options: Options) -> Callable[[paths.Job], str]:
     import numpy as np
 
     from jaximg import correct, io
+    from jaximg.cli import runs
     from jaximg.correct.pipeline import mix, moves
 
+    runs.compiled_once()
     only = _names(options.only, correct.STEPS)
     limit = {} if options.max_pixels is None else {"max_pixels": options.max_pixels}
     if options.mask is not None and not options.mask.is_file():
@@ -161,7 +163,6 @@ def _filler(run: str) -> Callable[["Picture", "np.ndarray", Path], "np.ndarray"]
     from jaximg.cli import runs
     from jaximg.cli.project import fitting
 
-    runs.compiled_once()
     generator = runs.trained(run, "generator")
     make = runs.unordered(generator)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import arg
 
-from jaximg.cli import configs, show
+from jaximg.cli import configs, runs, show
 from jaximg.cli.parse import Failure, parse
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ def main(argv: Sequence[str]) -> int:
     options = parse(Options, argv, prog="jaximg demo")
     claim(options.output)
     config = configs.load(options.config, Demo)
+    runs.compiled_once()
     with show.waiting(f"damaging and correcting a photograph {len(config.damages)} times"):
         photograph, outcomes = run(config)
     write(options.output, config, photograph, outcomes)

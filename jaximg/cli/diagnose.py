@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from jaximg.cli import paths, show
+from jaximg.cli import paths, runs, show
 from jaximg.cli.parse import Flag, parse
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ def main(argv: Sequence[str]) -> int:
     """
     options = parse(Options, argv, prog="jaximg diagnose")
     found = paths.sources(options.inputs, recursive=options.recursive)
+    if any(not source.trouble for source in found):
+        runs.compiled_once()
     facts, failed = [], [(source.path, source.trouble) for source in found if source.trouble]
     for source in found:
         if not source.trouble:
