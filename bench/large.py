@@ -1,7 +1,8 @@
 """What `jaximg correct` costs as a command, start-up and compilation included: `python -m bench.large [--quick]`.
 
 A photograph of scikit-image's, tiled, with noise of sigma 15 of 255, as a PNG: one megapixel in colour, seconds, and
-again with what the first run has compiled; a hundred megapixels, grey and in colour (`--quick`: 25, in colour), gigabytes of memory at most.
+again with what the first run has compiled; a hundred megapixels, grey and in colour (`--quick`: 25, in colour),
+gigabytes of memory at most.
 """
 
 import os
