@@ -5,7 +5,7 @@ Nearly all of the time goes into compiling. So LLVM optimises nothing, unless `X
 run one after the other in one process, each finding what those before it compiled; `--dist loadgroup` keeps them
 together where there are several. What one test has compiled the next one with the same program reads from a folder,
 each process from its own: a run that is begun again is the same program in another function. And what tracing leaves
-behind is looked through for garbage less often, which took a tenth of the time.
+behind is looked through for garbage less often.
 """
 
 import atexit

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from jaximg.cli import paths, show
+from jaximg.cli import paths, runs, show
 from jaximg.cli.parse import Failure, Flag, Usage, parse
 
 if TYPE_CHECKING:
@@ -89,7 +89,6 @@ def _worker(options: Options) -> Callable[[paths.Job], str]:
     import numpy as np
 
     from jaximg import correct, io
-    from jaximg.cli import runs
     from jaximg.correct.pipeline import mix, moves
 
     runs.compiled_once()
@@ -160,7 +159,6 @@ def _filler(run: str) -> Callable[["Picture", "np.ndarray", Path], "np.ndarray"]
     import numpy as np
 
     from jaximg import correct
-    from jaximg.cli import runs
     from jaximg.cli.project import fitting
 
     generator = runs.trained(run, "generator")

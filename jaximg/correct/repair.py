@@ -63,7 +63,7 @@ def denoise(image: np.ndarray, report: Report, ensemble: bool = False) -> np.nda
     sigma = np.broadcast_to(report.noise_confidence * np.asarray(planes, np.float32), image.shape[-1:])
     if len(sigma) in NETWORKS and sigma.max() <= ALIKE * sigma.min():
         level = float(np.sqrt(np.mean(np.square(sigma))))
-        return _large(image, lambda x: _network(x, classical.estimate(x, level), level, 0.0, ensemble=ensemble))
+        return _denoised(image, level, 0.0, ensemble)
     return classical.denoise(image, sigma)
 
 
@@ -101,11 +101,14 @@ def one_go(report: Report) -> bool:
 
 def _denoise_coded(image: np.ndarray, report: Report, sigma: float, ensemble: bool) -> np.ndarray:
     coarse = _coarseness(report.jpeg_quality or 100)
+    return _aligned(image, report, lambda x: _denoised(x, sigma, coarse, ensemble))
 
+
+def _denoised(image: np.ndarray, sigma: float, coarse: float, ensemble: bool) -> np.ndarray:
     def one(part: np.ndarray) -> np.ndarray:
         return _network(part, classical.estimate(part, sigma), sigma, coarse, ensemble=ensemble)
 
-    return _aligned(image, report, lambda x: _large(x, one))
+    return _large(image, one)
 
 
 def _large(image: np.ndarray, repair: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
