@@ -1,5 +1,7 @@
 """Rows of ops/denoise.py."""
 
+from itertools import product
+
 import cv2
 import numpy as np
 from scipy.fft import dctn, idctn
@@ -24,18 +26,17 @@ def _shrink(x: np.ndarray, guide: np.ndarray | None, sigma: float, blocks: dict[
     for n, overlap in blocks.items():
         reach = [(n - 1, 2 * n), (n - 1, 2 * n)]
         padded, guided = (np.pad(p, reach, "symmetric") for p in (x, x if guide is None else guide))
-        for y in range(0, x.shape[0] + n - 1, n // overlap):
-            for z in range(0, x.shape[1] + n - 1, n // overlap):
-                c = dctn(padded[y : y + n, z : z + n], norm="ortho")
-                g = dctn(guided[y : y + n, z : z + n], norm="ortho")
-                k = _kept(g, sigma).astype(x.dtype) if guide is None else g**2 / (g**2 + sigma**2)
-                k[0, 0] = 1
-                w = n * n / max(1, (k**2).sum())
-                back = w * idctn(k * c, norm="ortho")
-                for i in range(max(0, n - 1 - y), min(n, x.shape[0] + n - 1 - y)):
-                    for j in range(max(0, n - 1 - z), min(n, x.shape[1] + n - 1 - z)):
-                        num[y + i - n + 1, z + j - n + 1] += back[i, j]
-                        den[y + i - n + 1, z + j - n + 1] += w
+        for y, z in product(*(range(0, side + n - 1, n // overlap) for side in x.shape)):
+            c = dctn(padded[y : y + n, z : z + n], norm="ortho")
+            g = dctn(guided[y : y + n, z : z + n], norm="ortho")
+            k = _kept(g, sigma).astype(x.dtype) if guide is None else g**2 / (g**2 + sigma**2)
+            k[0, 0] = 1
+            w = n * n / max(1, (k**2).sum())
+            top, left = max(0, n - 1 - y), max(0, n - 1 - z)
+            there = np.s_[y + top - n + 1 : y + 1, z + left - n + 1 : z + 1]
+            here = num[there].shape
+            num[there] += w * idctn(k * c, norm="ortho")[top : top + here[0], left : left + here[1]]
+            den[there] += w
     return num / den
 
 

@@ -1,9 +1,12 @@
 """The shipped networks: whole pictures square by square, few programs, gradients, harmless on what is clean."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from jaximg import correct, degrade
 from jaximg.correct import network, repair, tiles
@@ -39,11 +42,30 @@ def test_a_very_large_picture_is_repaired_part_by_part_as_if_it_were_not(damage,
         report = correct.Report(noise_sigma=0.1, noise_confidence=1.0)
     else:
         x, report = degrade.jpeg_real(clean, 10), correct.Report(jpeg_quality=10, jpeg_confidence=1.0)
-    whole = correct.correct(x, report=report)
+    before, whole = x.copy(), correct.correct(x, report=report)
     assert np.abs(whole - x).max() > 0.02
     monkeypatch.setattr(tiles, "LARGE", 0)
     monkeypatch.setattr(repair, "SIDE", 192)
     np.testing.assert_allclose(correct.correct(x, report=report), whole, atol=1e-4)
+    ours = x.copy()
+    assert correct.correct(ours, report=report, donate=True) is ours
+    np.testing.assert_allclose(ours, whole, atol=1e-4)
+    correct.correct(x, report=report, donate=True, strength=0.5)
+    assert (x == before).all()
+
+
+@pytest.mark.parametrize("size", [(70, 90), (32, 33), (31, 100)])
+@pytest.mark.parametrize("donate", [False, True])
+def test_parts_are_the_whole_also_where_the_answer_is_written_over_the_picture(size, donate, rng, monkeypatch):
+    x = rng.random((*size, 3), np.float32)
+    blur = partial(ndimage.uniform_filter, size=(17, 17, 1))
+    want = blur(x)
+    monkeypatch.setattr(tiles, "LARGE", 0)
+    out = tiles.in_parts(blur, x, rim=16, side=32, donate=donate)
+    np.testing.assert_allclose(out, want, atol=1e-6)
+    assert (out is x) == donate
+    x.flags.writeable = False
+    assert tiles.in_parts(blur, x, rim=16, side=32, donate=donate) is not x
 
 
 def test_fifty_sizes_compile_at_most_three_programs(monkeypatch):

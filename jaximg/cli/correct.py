@@ -120,6 +120,7 @@ def _worker(options: Options) -> Callable[[paths.Job], str]:
                 only=only,
                 reference=other,
                 ensemble=options.ensemble,
+                donate=not options.compare,
             )
         after = before.replace(pixels=np.asarray(pixels))
         if pixels.shape[:2] != before.pixels.shape[:2]:  # put together of pieces

@@ -4,7 +4,7 @@
     print(report)
     better = correct.correct(picture.pixels, report=report)
 
-Both work on the host, on one picture of any size. A repair is a function (image, report, ensemble) -> image in
+Both work on the host, on one picture of any size. A repair is a function (image, report, how) -> image in
 `pipeline.REPAIRS`' order; what is inside can be exchanged without its neighbours noticing. `load` hands out the trained
 networks themselves, to embed in jitted and differentiated pipelines.
 """

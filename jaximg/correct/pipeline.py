@@ -10,7 +10,7 @@ from jaximg.correct.diagnose import SURE, Report, check_pixels, diagnose, worth_
 from jaximg.correct.reference import fill_from
 from jaximg.typing import Image, Mask, check_choice, check_mask
 
-Repair = Callable[[np.ndarray, Report, bool], np.ndarray]
+Repair = Callable[[np.ndarray, Report, repair.How], np.ndarray]
 
 REPAIRS: dict[str, Repair] = {
     "tear": repair.put_together,
@@ -83,6 +83,7 @@ def correct(
     pieces: bool = False,
     reference: Image | None = None,
     ensemble: bool = False,
+    donate: bool = False,
 ) -> np.ndarray:
     """Repairs what is wrong with a picture, and nothing else.
 
@@ -101,6 +102,8 @@ def correct(
         exposure, shifted, turned a little. What is missing or scratched is filled from it as far as it shows it.
       ensemble: whether networks see the picture turned and mirrored in all eight ways, and their answers are
         averaged: a little better, eight times as slow.
+      donate: whether a very large image may be written over, to save its memory: afterwards it is the caller's no
+        more, as a donated argument of `jax.jit` isn't.
 
     Returns:
       `(H, W, C)` float32, not clipped. A torn picture put together has the size of the whole, in the frame of its
@@ -134,7 +137,8 @@ def correct(
         if other is not None and step.name in FILLING:
             out, report = _fill_from(out, report, steps, other)
             other = None
-        out = REPAIRS[step.name](out, report, ensemble)
+        ours = donate or not np.may_share_memory(out, pixels)
+        out = REPAIRS[step.name](out, report, repair.How(ensemble, donate=ours and strength == 1))
         before = out if step.name in MOVING else before
     return mix(before, out, float(strength))
 

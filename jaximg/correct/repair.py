@@ -1,9 +1,7 @@
-"""One function for each kind of damage: (image, report, ensemble) -> image, on the host, pictures of any size.
-
-`ensemble` is for the trained networks: `network.restore` says what it does. Repairs without one take no notice of it.
-"""
+"""One function for each kind of damage: (image, report, how) -> image, on the host, pictures of any size."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,46 +26,62 @@ RIM, SIDE = 176, 1488
 with them it is two of the network's largest squares wide."""
 
 
-def put_together(image: np.ndarray, report: Report, ensemble: bool = False) -> np.ndarray:
+@dataclass(frozen=True)
+class How:
+    """How repairs go about it, as far as it concerns them.
+
+    Attributes:
+      ensemble: whether networks see the picture in all eight ways (`network.restore`).
+      donate: whether the answer may be written over the image, where that saves memory (`tiles.in_parts`).
+    """
+
+    ensemble: bool = False
+    donate: bool = False
+
+
+USUAL = How()
+
+
+def put_together(image: np.ndarray, report: Report, how: How = USUAL) -> np.ndarray:
     """Lays the pieces of a torn picture where they belong."""
-    del ensemble
+    del how
     return mend(image, report.tear)[0]
 
 
-def put_rows_back(image: np.ndarray, report: Report, ensemble: bool = False) -> np.ndarray:
+def put_rows_back(image: np.ndarray, report: Report, how: How = USUAL) -> np.ndarray:
     """Moves bands of rows back."""
-    del ensemble
+    del how
     return fill_smoothly(*put_back(image, report.bands.shifts))
 
 
-def fill_missing(image: np.ndarray, report: Report, ensemble: bool = False) -> np.ndarray:
+def fill_missing(image: np.ndarray, report: Report, how: How = USUAL) -> np.ndarray:
     """Continues the picture into `report.missing`."""
-    return fill(image, report.missing, ensemble)
+    return fill(image, report.missing, how.ensemble)
 
 
-def fill_scratches(image: np.ndarray, report: Report, ensemble: bool = False) -> np.ndarray:
+def fill_scratches(image: np.ndarray, report: Report, how: How = USUAL) -> np.ndarray:
     """Continues the picture into `report.scratches`."""
-    return fill(image, report.scratches, ensemble)
+    return fill(image, report.scratches, how.ensemble)
 
 
-def fill_impulses(image: np.ndarray, report: Report, ensemble: bool = False) -> np.ndarray:
+def fill_impulses(image: np.ndarray, report: Report, how: How = USUAL) -> np.ndarray:
     """Continues each channel into its `report.impulses`."""
-    return fill(image, report.impulses, ensemble)
+    return fill(image, report.impulses, how.ensemble)
 
 
-def denoise(image: np.ndarray, report: Report, ensemble: bool = False) -> np.ndarray:
+def denoise(image: np.ndarray, report: Report, how: How = USUAL) -> np.ndarray:
     """Removes noise of `report.noise_sigma`, as far as the report is sure of it; in `one_go` with a JPEG's blocks."""
     if one_go(report):
-        return _denoise_coded(image, report, MORE * float(np.sqrt(np.mean(np.square(report.noise_planes)))), ensemble)
+        return _denoise_coded(image, report, MORE * float(np.sqrt(np.mean(np.square(report.noise_planes)))), how)
     planes = report.noise_planes if len(report.noise_planes) == image.shape[-1] else (report.noise_sigma,)
     sigma = np.broadcast_to(report.noise_confidence * np.asarray(planes, np.float32), image.shape[-1:])
     if len(sigma) in NETWORKS and sigma.max() <= ALIKE * sigma.min():
         level = float(np.sqrt(np.mean(np.square(sigma))))
-        return _denoised(image, level, 0.0, ensemble)
+        return _denoised(image, level, 0.0, how)
     return classical.denoise(image, sigma)
 
 
-def deblock(image: np.ndarray, report: Report, ensemble: bool = False) -> np.ndarray:
+def deblock(image: np.ndarray, report: Report, how: How = USUAL) -> np.ndarray:
     """Removes the blocks and ringing of a JPEG of `report.jpeg_quality`; in colour by a trained network."""
     quality = report.jpeg_quality
     if quality is None:
@@ -79,10 +93,10 @@ def deblock(image: np.ndarray, report: Report, ensemble: bool = False) -> np.nda
         halved = find_halved(x, quality)
 
         def one(part: np.ndarray) -> np.ndarray:
-            out = _network(part, classical.deblock(part, quality), 0.0, _coarseness(quality), ensemble=ensemble)
+            out = _network(part, classical.deblock(part, quality), 0.0, _coarseness(quality), ensemble=how.ensemble)
             return classical.hold(out, part, quality, halved)
 
-        return _large(x, one)
+        return _large(x, one, how)
 
     return _aligned(image, report, deblocked)
 
@@ -99,20 +113,20 @@ def one_go(report: Report) -> bool:
     return report.jpeg_quality is not None and len(report.noise_planes) == 3
 
 
-def _denoise_coded(image: np.ndarray, report: Report, sigma: float, ensemble: bool) -> np.ndarray:
+def _denoise_coded(image: np.ndarray, report: Report, sigma: float, how: How) -> np.ndarray:
     coarse = _coarseness(report.jpeg_quality or 100)
-    return _aligned(image, report, lambda x: _denoised(x, sigma, coarse, ensemble))
+    return _aligned(image, report, lambda x: _denoised(x, sigma, coarse, how))
 
 
-def _denoised(image: np.ndarray, sigma: float, coarse: float, ensemble: bool) -> np.ndarray:
+def _denoised(image: np.ndarray, sigma: float, coarse: float, how: How) -> np.ndarray:
     def one(part: np.ndarray) -> np.ndarray:
-        return _network(part, classical.estimate(part, sigma), sigma, coarse, ensemble=ensemble)
+        return _network(part, classical.estimate(part, sigma), sigma, coarse, ensemble=how.ensemble)
 
-    return _large(image, one)
+    return _large(image, one, how)
 
 
-def _large(image: np.ndarray, repair: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    return in_parts(repair, image, rim=RIM, side=SIDE)
+def _large(image: np.ndarray, repair: Callable[[np.ndarray], np.ndarray], how: How) -> np.ndarray:
+    return in_parts(repair, image, rim=RIM, side=SIDE, donate=how.donate)
 
 
 def _coarseness(quality: float) -> float:

@@ -53,7 +53,9 @@ def tiled(
     return out
 
 
-def in_parts(repair: Callable[[np.ndarray], np.ndarray], image: np.ndarray, *, rim: int, side: int) -> np.ndarray:
+def in_parts(
+    repair: Callable[[np.ndarray], np.ndarray], image: np.ndarray, *, rim: int, side: int, donate: bool = False
+) -> np.ndarray:
     """Applies a repair of whole pictures to a large one square by square; to others as they are.
 
     A square ends where the picture does, so the answer is the one to the whole picture.
@@ -62,7 +64,8 @@ def in_parts(repair: Callable[[np.ndarray], np.ndarray], image: np.ndarray, *, r
       repair: takes a picture `(h, w, C)`, answers with its successor.
       image: `(H, W, C)` float32.
       rim: how many pixels around itself a pixel of the result depends on; with `side` a multiple of 16, for JPEGs.
-      side: of the squares without their rims.
+      side: of the squares without their rims, no less than `rim`.
+      donate: whether the answer to a large picture may take the place of the image, if that can be written to.
 
     Returns:
       `(H, W, C)` float32.
@@ -74,12 +77,19 @@ def in_parts(repair: Callable[[np.ndarray], np.ndarray], image: np.ndarray, *, r
     height, width = image.shape[:2]
     if height * width <= LARGE:
         return repair(image)
-    out = np.empty(image.shape, np.float32)
-    for y in range(0, height, side):
+    out = image if donate and image.flags.writeable else np.empty(image.shape, np.float32)
+
+    def row(y: int, above: np.ndarray) -> np.ndarray:
+        band = np.concatenate([above, image[y : y + side + rim]])  # a copy, for `out` may be the image
         for x in range(0, width, side):
-            top, left = max(y - rim, 0), max(x - rim, 0)
-            done = repair(image[top : y + side + rim, left : x + side + rim])
-            out[y : y + side, x : x + side] = done[y - top :, x - left :][:side, :side]
+            left = max(x - rim, 0)
+            done = repair(band[:, left : x + side + rim])
+            out[y : y + side, x : x + side] = done[len(above) :, x - left :][:side, :side]
+        return band[len(above) :][side - rim : side].copy()
+
+    above = image[:0]
+    for y in range(0, height, side):
+        above = row(y, above)
     return out
 
 
