@@ -175,6 +175,23 @@ def test_transparency_is_kept(capsys, tmp_path):
     assert read(tmp_path / "b-compare.png").shape[2] == 3
 
 
+def test_transparent_pixels_are_filled_in_and_opaque_then_where_it_is_asked_for(capsys, tmp_path):
+    a, b, m = (tmp_path / f"{name}.png" for name in "abm")
+    alpha = np.full(HW, 255, np.uint8)
+    alpha[20:26, 30:40] = 0
+    hole = alpha == 0
+    Image.fromarray(np.dstack([np.where(hole[..., None], 0, scene()).astype(np.uint8), alpha])).save(a)
+    Image.fromarray(255 * hole.astype(np.uint8)).save(m)
+    _, out, _ = run(capsys, "correct", a, "-o", b)
+    assert "60 transparent pixels are left so" in out and "inpaint  " not in out
+    assert (read(b)[..., 3] == alpha).all()
+    for words in ((), ("--mask", m)):
+        assert run(capsys, "correct", a, "-o", b, "--overwrite", "--only", "inpaint", *words)[0] == 0
+        assert (read(b)[..., 3] == 255).all()
+        assert np.abs(read(b)[hole][:, :3] - scene()[hole].astype(int)).mean() < 40
+        assert (read(b)[~hole] == read(a)[~hole]).all()
+
+
 def test_a_picture_larger_than_max_pixels_is_refused(capsys, tmp_path):
     code, _, err = run(capsys, "correct", png(tmp_path / "a.png"), "--max-pixels", "1000")
     assert code == 1

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class Options:
     """Find what is wrong with pictures and repair it: noise, JPEG blocks, scratches, tears, missing regions.
 
-    Format, bit depth, transparency, colour profile and metadata stay as they are.
+    Format, bit depth, transparency, colour profile and metadata stay as they are. Transparent pixels are filled in, and
+    opaque then, where --mask says so or --only inpaint asks for it.
 
     Attributes:
       inputs: pictures, or folders of them.
@@ -84,47 +85,38 @@ def main(argv: Sequence[str]) -> int:
     return show.each(jobs, work, path=lambda job: job.source.path, failures=failures)
 
 
+@dataclass(frozen=True)
+class _Done:
+    """Repaired pixels, what was done to them, what else to tell, and where they were filled in, `(H, W, 1)` bool."""
+
+    pixels: "np.ndarray"
+    steps: "tuple[Step, ...]"
+    filled: "np.ndarray"
+    notes: tuple[str, ...] = ()
+    report: "Report | None" = None
+
+
+_Repair = Callable[["Picture", "np.ndarray | None", Path], _Done]
+"""Of a picture, a mask of what is known of it, or none, and its file's name."""
+
+
 def _worker(options: Options) -> Callable[[paths.Job], str]:
     """Loads what all pictures need, then answers with the function that corrects one."""
-    import numpy as np
-
     from jaximg import correct, io
-    from jaximg.correct.pipeline import mix, moves
 
     runs.compiled_once()
-    only = _names(options.only, correct.STEPS)
     limit = {} if options.max_pixels is None else {"max_pixels": options.max_pixels}
     if options.mask is not None and not options.mask.is_file():
         raise Failure(f"{options.mask}: no such file to take as a mask")
-    if options.reference is not None and not options.reference.is_file():
-        raise Failure(f"{options.reference}: no such file to take as a reference")
-    other = None if options.reference is None else io.read(options.reference, **limit).pixels
-    fill = _filler(options.prior) if options.prior else None
+    repair = _by_prior(options.prior, options.strength) if options.prior else _by_diagnosis(options, limit)
 
     def work(job: paths.Job) -> str:
         start = time.perf_counter()
         paths.refuse_existing([job.target, job.compare] if options.compare else [job.target], options.overwrite)
         before = io.read(job.source.path, **limit)
         known = None if options.mask is None else io.read_mask(options.mask, before.pixels.shape, **limit)
-        if fill is not None and known is not None:
-            report, steps = "", (correct.Step("prior", f"{int((known < 0.5).sum())} pixels to fill in"),)
-            pixels = mix(before.pixels, fill(before, known, job.source.path), options.strength)
-        else:
-            report = correct.diagnose(before, mask=known, pieces=options.pieces, whole=not moves(only))
-            steps = correct.plan(report, mask=known, only=only)
-            pixels = correct.correct(
-                before.pixels,
-                mask=known,
-                report=report,
-                strength=options.strength,
-                only=only,
-                reference=other,
-                ensemble=options.ensemble,
-                donate=not options.compare,
-            )
-        after = before.replace(pixels=np.asarray(pixels))
-        if pixels.shape[:2] != before.pixels.shape[:2]:  # put together of pieces
-            after = after.replace(alpha=None)
+        done = repair(before, known, job.source.path)
+        after, steps = _with_pixels(before, done, options.strength), done.steps
         if options.upscale:
             after = _upscaled(after, options.strength, options.ensemble)
             steps = (*steps, correct.Step("upscale", "twice the pixels a side"))
@@ -132,28 +124,48 @@ def _worker(options: Options) -> Callable[[paths.Job], str]:
         io.write(job.target, after, overwrite=options.overwrite)
         if options.compare:
             io.write(job.compare, _compared(before, after), overwrite=options.overwrite)
-        told = [*before.notes, *(_in_full(report, steps) if options.report else [])]
-        done = ", ".join(step.name for step in steps) or "nothing to correct"
-        head = f"{job.source.path} -> {job.target}  {done}  {time.perf_counter() - start:.1f} s"
+        told = [*before.notes, *done.notes, *(_in_full(done.report, steps) if options.report else [])]
+        names = ", ".join(step.name for step in steps) or "nothing to correct"
+        head = f"{job.source.path} -> {job.target}  {names}  {time.perf_counter() - start:.1f} s"
         return "\n    ".join([head, *told])
 
     return work
 
 
-def _upscaled(picture: "Picture", strength: float, ensemble: bool) -> "Picture":
-    """Twice the pixels a side, transparency and resolution too."""
-    import numpy as np
+def _by_diagnosis(options: Options, limit: dict[str, int]) -> _Repair:
+    """Finds what is wrong, and repairs that."""
+    from jaximg import correct, io
+    from jaximg.correct.pipeline import moves
 
-    from jaximg import correct
-    from jaximg.correct.upscale import bicubic
+    only = _names(options.only, correct.STEPS)
+    if options.reference is not None and not options.reference.is_file():
+        raise Failure(f"{options.reference}: no such file to take as a reference")
+    other = None if options.reference is None else io.read(options.reference, **limit).pixels
 
-    alpha = None if picture.alpha is None else np.clip(bicubic(picture.alpha), 0, 1)
-    dpi = None if picture.dpi is None else (2 * picture.dpi[0], 2 * picture.dpi[1])
-    pixels = correct.upscale(picture.pixels, strength=strength, ensemble=ensemble)
-    return picture.replace(pixels=pixels, alpha=alpha, dpi=dpi)
+    def repair(picture: "Picture", known: "np.ndarray | None", path: Path) -> _Done:
+        del path
+        report = correct.diagnose(picture, mask=known, pieces=options.pieces, whole=not moves(only))
+        notes = ()
+        if known is None and not report.tear.confidence and "inpaint" not in (only or ()):
+            report, notes = _transparent_left(report, picture.alpha)
+        steps = correct.plan(report, mask=known, only=only)
+        pixels = correct.correct(
+            picture.pixels,
+            mask=known,
+            report=report,
+            strength=options.strength,
+            only=only,
+            reference=other,
+            ensemble=options.ensemble,
+            donate=not options.compare,
+        )
+        filled = report.missing if known is None else known < 0.5
+        return _Done(pixels, steps, filled & ("inpaint" in [step.name for step in steps]), notes, report)
+
+    return repair
 
 
-def _filler(run: str) -> Callable[["Picture", "np.ndarray", Path], "np.ndarray"]:
+def _by_prior(run: str, strength: float) -> _Repair:
     """Fills by a generator's knowledge; known pixels stay as they are."""
     import jax
     import jax.numpy as jnp
@@ -161,16 +173,56 @@ def _filler(run: str) -> Callable[["Picture", "np.ndarray", Path], "np.ndarray"]
 
     from jaximg import correct
     from jaximg.cli.project import fitting
+    from jaximg.correct.pipeline import mix
 
     generator = runs.trained(run, "generator")
     make = runs.unordered(generator)
 
-    def fill(picture: "Picture", known: np.ndarray, path: Path) -> np.ndarray:
+    def fill(picture: "Picture", known: "np.ndarray | None", path: Path) -> _Done:
+        assert known is not None  # `main` sees to that
         image, mask = (jnp.asarray(x)[None] for x in (fitting(picture, generator, path), known))
         filled = correct.fill_by_prior(jax.random.key(0), image, mask, make, latent=generator.latent)
-        return np.where(known > 0.5, picture.pixels, np.asarray(filled[0]))
+        pixels = mix(picture.pixels, np.where(known > 0.5, picture.pixels, np.asarray(filled[0])), strength)
+        lost = known < 0.5
+        return _Done(pixels, (correct.Step("prior", f"{int(lost.sum())} pixels to fill in"),), lost)
 
     return fill
+
+
+def _transparent_left(report: "Report", alpha: "np.ndarray | None") -> "tuple[Report, tuple[str, ...]]":
+    """The report without pixels that are transparent, and a word on them."""
+    if alpha is None or not (clear := alpha <= 0).any():
+        return report, ()
+    missing = report.missing & ~clear
+    report = replace(report, missing=missing, missing_confidence=report.missing_confidence * bool(missing.any()))
+    return report, (f"{int(clear.sum())} transparent pixels are left so; --only inpaint fills them in",)
+
+
+def _with_pixels(picture: "Picture", done: _Done, strength: float) -> "Picture":
+    """What was made of a picture: opaque where it was filled in, and all of it where it was put together of pieces."""
+    import numpy as np
+
+    alpha = picture.alpha
+    if alpha is not None:
+        there = done.pixels.shape[:2] == alpha.shape[:2]
+        alpha = np.maximum(alpha, np.float32(strength) * done.filled) if there else None
+    return picture.replace(pixels=np.asarray(done.pixels), alpha=alpha)
+
+
+def _upscaled(picture: "Picture", strength: float, ensemble: bool) -> "Picture":
+    """Twice the pixels a side, transparency and resolution too."""
+    import numpy as np
+
+    from jaximg import correct, ops
+    from jaximg.correct.fill import fill_smoothly
+    from jaximg.correct.upscale import bicubic
+
+    pixels, alpha, dpi = picture.pixels, picture.alpha, picture.dpi
+    if alpha is not None:
+        pixels = fill_smoothly(pixels, alpha <= 0, ops.inpaint_harmonic)  # or what is hidden would show at the edge
+        alpha = np.clip(bicubic(alpha), 0, 1)
+    pixels = correct.upscale(pixels, strength=strength, ensemble=ensemble)
+    return picture.replace(pixels=pixels, alpha=alpha, dpi=None if dpi is None else (2 * dpi[0], 2 * dpi[1]))
 
 
 def _names(text: str, allowed: Sequence[str]) -> tuple[str, ...] | None:
@@ -193,6 +245,7 @@ def _compared(before: "Picture", after: "Picture") -> "Picture":
     return before.replace(pixels=report.grid(pair, columns=2), alpha=None, bits=8)
 
 
-def _in_full(report: "Report | str", steps: "Sequence[Step]") -> Iterator[str]:
-    yield from str(report).splitlines()
+def _in_full(report: "Report | None", steps: "Sequence[Step]") -> Iterator[str]:
+    if report is not None:
+        yield from str(report).splitlines()
     yield from (f"{step.name}: {step.why}" for step in steps)
