@@ -72,12 +72,14 @@ def _along(x: jax.Array, cos2: jax.Array, sin2: jax.Array) -> jax.Array:
     h, w = x.shape[-3:-1]
     padded = windows.pad(x, (RADIUS, RADIUS), (RADIUS, RADIUS), "edge")
     weigh = partial(_weight, cos2=cos2, sin2=sin2)
-    total, weight = jnp.zeros_like(x), jnp.zeros_like(cos2)
-    for dy in range(-RADIUS, RADIUS + 1):
-        near = [weigh(dy, dx) for dx in range(-RADIUS, RADIUS + 1)]
-        seen = [windows.shifted(padded, RADIUS + dy, j, h, w) for j in range(2 * RADIUS + 1)]
+    look = partial(windows.shifted, padded, height=h, width=w)
+    total, weight = x, jnp.ones_like(cos2)
+    for dy in range(RADIUS + 1):  # what lies opposite weighs as much
+        across = range(-RADIUS if dy else 1, RADIUS + 1)
+        near = [weigh(dy, dx) for dx in across]
+        seen = [look(RADIUS + dy, RADIUS + dx) + look(RADIUS - dy, RADIUS - dx) for dx in across]
         total = total + sum((n * s for n, s in zip(near, seen, strict=True)), jnp.zeros_like(x))
-        weight = weight + sum(near, jnp.zeros_like(cos2))
+        weight = weight + 2 * sum(near, jnp.zeros_like(cos2))
     return total / weight
 
 

@@ -150,13 +150,6 @@ def choose_sources(
 
     Returns:
       `(H, W)` flat indices, known pixels' own where they are known; and whether there was a square to copy from.
-
-    Example:
-      >>> x = jnp.tile(jnp.asarray([0.0, 1.0, 2.0]), (9, 4))[..., None]
-      >>> known = jnp.ones((9, 12), bool).at[4, 6].set(False)
-      >>> source, possible = choose_sources(jnp.where(known[..., None], x, 0), known, 3, 0, 2)
-      >>> source[4, 6].item() % 3, possible.item()
-      (0, True)
     """
     pyramid = [_level(image, known, patch)]
     for _ in range(levels):
