@@ -9,9 +9,11 @@ behind is looked through for garbage less often.
 """
 
 import atexit
+import ctypes
 import gc
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 os.environ["XLA_FLAGS"] = " ".join(
@@ -64,6 +66,8 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     if (nextitem is None or group(item) != group(nextitem)) and resident() > state.get(LIMIT, ROOM):
         jax.clear_caches()
         gc.collect()
+        with suppress(AttributeError, OSError, TypeError):  # a C library that keeps what was freed, unless told
+            ctypes.CDLL(None).malloc_trim(0)
         state[LIMIT] = max(ROOM, resident() + ROOM / 2)
 
 

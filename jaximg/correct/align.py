@@ -99,9 +99,10 @@ def _bridged(grey: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarra
 @jax.jit
 def _bridge(grey: jax.Array, known: jax.Array) -> tuple[jax.Array, jax.Array]:
     value = jnp.full_like(grey, grey.sum() / known.sum().clip(1))
+    both = jnp.concatenate([grey, known], -1)
     for sigma in (16.0, 4.0, 2.0):
-        share = ops.gaussian_blur(known, sigma)
-        value = jnp.where(share > 0.02, ops.gaussian_blur(grey, sigma) / share.clip(0.02), value)
+        around, share = jnp.split(ops.gaussian_blur(both, sigma), 2, -1)
+        value = jnp.where(share > 0.02, around / share.clip(0.02), value)
     return jnp.where(known > 0.5, grey, value), (known > 0.5) | (share > 0.5)
 
 
@@ -161,16 +162,30 @@ def _likeness(image: jax.Array, reference: jax.Array, starts: jax.Array) -> jax.
 
 
 def _laid_small(reference: jax.Array, start: jax.Array, border: Border = "edge") -> jax.Array:
-    times = SMALL // COARSE
+    return ops.warp_perspective(reference, _shrunk(start), shape=(COARSE, COARSE), border=border)
+
+
+def _shrunk(matrix: jax.Array, times: float = SMALL / COARSE) -> jax.Array:
+    """The same warp between pictures so many times smaller."""
     finer = np.array([[times, 0, (times - 1) / 2], [0, times, (times - 1) / 2], [0, 0, 1]], np.float32)
-    small = np.linalg.inv(finer).astype(np.float32) @ start @ finer
-    return ops.warp_perspective(reference, small, shape=(COARSE, COARSE), border=border)
+    return np.linalg.inv(finer).astype(np.float32) @ matrix @ finer
 
 
 @jax.jit
 def _refine(image: jax.Array, known: jax.Array, reference: jax.Array, start: jax.Array) -> jax.Array:
-    found = ops.ecc(reference, image, motion="affine", steps=12, levels=3, start=start, mask=known)
-    return ops.ecc(reference, image, motion="homography", steps=12, levels=2, start=found.matrix, mask=known).matrix
+    """To an affine warp in half the size, from that to a homography."""
+    half, seen, other = (x.reshape(SMALL // 2, 2, SMALL // 2, 2, -1) for x in (image, known, reference))
+    rows = ops.ecc(
+        other.mean((1, 3)),
+        half.mean((1, 3)),
+        motion="affine",
+        steps=12,
+        levels=2,
+        start=_shrunk(start, 2.0),
+        mask=seen.all((1, 3))[..., 0],
+    ).matrix
+    affine = _shrunk(jnp.concatenate([rows, jnp.asarray([[0, 0, 1]], rows.dtype)]), 0.5)
+    return ops.ecc(reference, image, motion="homography", steps=12, levels=1, start=affine, mask=known).matrix
 
 
 def _agreement(image: np.ndarray, known: np.ndarray, reference: np.ndarray, matrix: np.ndarray) -> float:
