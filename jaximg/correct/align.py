@@ -168,7 +168,7 @@ def _laid_small(reference: jax.Array, start: jax.Array, border: Border = "edge")
 def _shrunk(matrix: jax.Array, times: float = SMALL / COARSE) -> jax.Array:
     """The same warp between pictures so many times smaller."""
     finer = np.array([[times, 0, (times - 1) / 2], [0, times, (times - 1) / 2], [0, 0, 1]], np.float32)
-    return np.linalg.inv(finer).astype(np.float32) @ matrix @ finer
+    return jnp.asarray(np.linalg.inv(finer).astype(np.float32)) @ matrix @ finer
 
 
 @jax.jit
