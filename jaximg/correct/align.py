@@ -65,8 +65,9 @@ def align(image: np.ndarray, known: np.ndarray, reference: np.ndarray) -> Alignm
     into, out = _to_square(image.shape), _to_square(reference.shape)
     starts = np.stack([into @ np.linalg.inv(start) @ np.linalg.inv(out) for start in _starts(image, reference)])
     found = [Alignment(np.eye(3), -1.0)]
-    for start in _promising(whole, other, starts.astype(np.float32)):
-        matrix = np.asarray(_refine(whole, clear, other, start), np.float64)
+    small = _coarse(whole), _coarse(clear[..., None].astype(np.float32))[..., 0] == 1, _coarse(other)
+    for start in _promising(small[0], small[2], starts.astype(np.float32)):
+        matrix = np.asarray(_refine(small, (whole, clear, other), start), np.float64)
         if np.isfinite(matrix).all() and abs(np.linalg.det(matrix)) > 1e-3:
             back = np.linalg.inv(matrix)
             found.append(Alignment(back, _agreement(whole, clear, other, back)))
@@ -123,10 +124,9 @@ def _to_square(shape: tuple[int, ...]) -> np.ndarray:
 
 def _promising(image: np.ndarray, reference: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """The best of the starts, and of the same shifted as the phases say: by phases, and by plain correlation."""
-    small = _coarse(image), _coarse(reference)
-    shifted, response = (np.asarray(v) for v in _shifts(*small, starts))
+    shifted, response = (np.asarray(v) for v in _shifts(image, reference, starts))
     every = np.concatenate([shifted, starts])
-    likeness = np.asarray(_likeness(*small, every))
+    likeness = np.asarray(_likeness(image, reference, every))
     chosen = [*np.argsort(-response)[: BEST // 2], *np.argsort(-likeness)[: BEST - BEST // 2]]
     return every[np.unique(chosen)]
 
@@ -162,29 +162,27 @@ def _likeness(image: jax.Array, reference: jax.Array, starts: jax.Array) -> jax.
 
 
 def _laid_small(reference: jax.Array, start: jax.Array, border: Border = "edge") -> jax.Array:
-    return ops.warp_perspective(reference, _shrunk(start), shape=(COARSE, COARSE), border=border)
+    return ops.warp_perspective(reference, _rescaled(start, SMALL / COARSE), shape=(COARSE, COARSE), border=border)
 
 
-def _shrunk(matrix: jax.Array, times: float = SMALL / COARSE) -> jax.Array:
+def _rescaled(matrix: jax.Array, times: float) -> jax.Array:
     """The same warp between pictures so many times smaller."""
     finer = np.array([[times, 0, (times - 1) / 2], [0, times, (times - 1) / 2], [0, 0, 1]], np.float32)
     return jnp.asarray(np.linalg.inv(finer).astype(np.float32)) @ matrix @ finer
 
 
+_Triple = tuple[jax.Array, jax.Array, jax.Array]
+"""A picture, what is known of it, and a reference, of one size."""
+
+
 @jax.jit
-def _refine(image: jax.Array, known: jax.Array, reference: jax.Array, start: jax.Array) -> jax.Array:
-    """To an affine warp in half the size, from that to a homography."""
-    half, seen, other = (x.reshape(SMALL // 2, 2, SMALL // 2, 2, -1) for x in (image, known, reference))
-    rows = ops.ecc(
-        other.mean((1, 3)),
-        half.mean((1, 3)),
-        motion="affine",
-        steps=12,
-        levels=2,
-        start=_shrunk(start, 2.0),
-        mask=seen.all((1, 3))[..., 0],
-    ).matrix
-    affine = _shrunk(jnp.concatenate([rows, jnp.asarray([[0, 0, 1]], rows.dtype)]), 0.5)
+def _refine(small: _Triple, full: _Triple, start: jax.Array) -> jax.Array:
+    """To an affine warp of the coarse pictures, from that to a homography of the others."""
+    image, known, reference = small
+    start = _rescaled(start, SMALL / COARSE)
+    rows = ops.ecc(reference, image, motion="affine", steps=12, levels=2, start=start, mask=known).matrix
+    affine = _rescaled(jnp.concatenate([rows, jnp.asarray([[0, 0, 1]], rows.dtype)]), COARSE / SMALL)
+    image, known, reference = full
     return ops.ecc(reference, image, motion="homography", steps=12, levels=1, start=affine, mask=known).matrix
 
 

@@ -150,6 +150,14 @@ def choose_sources(
 
     Returns:
       `(H, W)` flat indices, known pixels' own where they are known; and whether there was a square to copy from.
+
+    Example:
+      >>> x = jnp.tile(jnp.asarray([0.0, 1.0, 2.0]), (9, 4))[..., None]
+      >>> known = jnp.ones((9, 12), bool).at[4, 6].set(False)
+      >>> choose = jax.jit(choose_sources, static_argnums=(2, 3, 4))
+      >>> source, possible = choose(jnp.where(known[..., None], x, 0), known, 3, 0, 2)
+      >>> source[4, 6].item() % 3, possible.item()
+      (0, True)
     """
     pyramid = [_level(image, known, patch)]
     for _ in range(levels):
