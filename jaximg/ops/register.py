@@ -1,6 +1,7 @@
 """Registration: by how much one picture is shifted or warped against another."""
 
-from functools import partial
+import operator
+from functools import partial, reduce
 from typing import Literal, NamedTuple
 
 import jax
@@ -247,21 +248,21 @@ def _align(
     )
     out = jnp.asarray([[frame.scale, 0, frame.x], [0, frame.scale, frame.y], [0, 0, 1]], start.dtype)
     matrix = _unit_corner(_times(_times(into, start), out))
-    pyramid = [(template, image, known)]
+    pyramid = [(_blur(template), _blur(image), known)]
     for _ in range(levels):
-        fine = pyramid[-1]
-        pyramid.append((_half(fine[0]), _half(fine[1]), _narrower(fine[2], 2 * REACH + 1)[::2, ::2]))
+        template, image, known = pyramid[-1][0][::2, ::2], pyramid[-1][1][::2, ::2], pyramid[-1][2]
+        pyramid.append((_blur(template), _blur(image), _narrower(known, 2 * REACH + 1)[::2, ::2]))
     for level in reversed(range(levels + 1)):
         own = _Frame(*(v / 2**level for v in frame))
-        smooth, signal = _blur(pyramid[level][0]), _with_slopes(_blur(pyramid[level][1]))
-        weight = lax.stop_gradient(pyramid[level][2])
+        smooth, signal = pyramid[level][0], _signal(*pyramid[level][1:])
 
         @jax.checkpoint
-        def step(matrix: jax.Array, _: None, smooth=smooth, signal=signal, weight=weight, own=own):
-            return _step(matrix, smooth, signal, weight, own, motion)[0], None
+        def step(matrix: jax.Array, _: None, smooth=smooth, signal=signal, own=own):
+            moved, coefficient = _step(matrix, smooth, signal, own, motion)
+            return moved, (matrix, coefficient)
 
-        matrix, _ = lax.scan(step, matrix, length=steps)
-    coefficient = _step(matrix, smooth, signal, weight, own, motion)[1]
+        matrix, before = lax.scan(step, matrix, length=steps + (level == 0))  # the last only tells the coefficient
+    matrix, coefficient = (v[-1] for v in before)
     return _unit_corner(_times(_times(out, matrix), into)), coefficient
 
 
@@ -275,47 +276,45 @@ def _unit_corner(matrix: jax.Array) -> jax.Array:
 
 
 def _blur(image: jax.Array) -> jax.Array:
-    taps = jnp.asarray(BINOMIAL, image.dtype)
-    return windows.separable(image, taps, taps, "reflect")
+    """By plain slices, which compile faster than `windows.separable`: every level has two of them."""
+    height, width = image.shape[:2]
+    padded = windows.pad(image, (2, 2), (2, 2), "reflect")
+    lines = reduce(operator.add, (tap * padded[k : k + height] for k, tap in enumerate(BINOMIAL)))
+    return reduce(operator.add, (tap * lines[:, k : k + width] for k, tap in enumerate(BINOMIAL)))
 
 
 def _narrower(known: jax.Array, size: int) -> jax.Array:
     return windows.slide(windows.sliding_min, known, (size, size), "edge")
 
 
-def _half(image: jax.Array) -> jax.Array:
-    """OpenCV's `pyrDown`: pixel i of the half lies at pixel 2 i of the whole."""
-    return _blur(image)[::2, ::2]
-
-
-def _with_slopes(image: jax.Array) -> jax.Array:
-    """The image, its slope along x and its slope along y, as channels."""
-    taps = jnp.asarray([-0.5, 0.0, 0.5], image.dtype)
-    slopes = [windows.correlate(image, kernel, "reflect") for kernel in (taps[None, :], taps[:, None])]
-    return jnp.concatenate([image, *slopes], -1)
+def _signal(image: jax.Array, known: jax.Array) -> jax.Array:
+    """The image, its slope along x and its slope along y, and what is known of it, as channels."""
+    padded = windows.pad(image, (1, 1), (1, 1), "reflect")
+    slopes = padded[1:-1, 2:] - padded[1:-1, :-2], padded[2:, 1:-1] - padded[:-2, 1:-1]
+    return jnp.concatenate([image, *(slope / 2 for slope in slopes), known], -1)
 
 
 def _step(
-    matrix: jax.Array, template: jax.Array, signal: jax.Array, known: jax.Array, frame: _Frame, motion: Motion
+    matrix: jax.Array, template: jax.Array, signal: jax.Array, frame: _Frame, motion: Motion
 ) -> tuple[jax.Array, jax.Array]:
     """One Gauss-Newton step, and the coefficient before it."""
-    (height, width), channels = template.shape[:2], template.shape[-1]
-    v, u = (lax.broadcasted_iota(matrix.dtype, (height, width), axis) for axis in (0, 1))
+    v, u = (lax.broadcasted_iota(matrix.dtype, template.shape[:2], axis) for axis in (0, 1))
     u, v = (u - frame.x) / frame.scale, (v - frame.y) / frame.scale
     x, y, z = (row[0] * u + (row[1] * v + row[2]) for row in matrix)
     over = 1 / jnp.where(jnp.abs(z) < 1e-6, 1e-6, z)
     x, y = x * over, y * over
     column, row = x * frame.scale + frame.x, y * frame.scale + frame.y
-    warped = sample(signal, row, column, method="linear", border="edge")
-    weight = sample(known, *lax.stop_gradient((row, column)), method="linear", border="edge")[..., 0]
+    *warped, known = jnp.split(
+        sample(signal, row, column, method="linear", border="edge"), template.shape[-1] * np.arange(1, 4), -1
+    )
     inside = (column >= 0) & (column <= signal.shape[1] - 1) & (row >= 0) & (row <= signal.shape[0] - 1)
-    weight = (inside & (weight > 0.999)).astype(weight.dtype)[..., None]
-    value, slope_x, slope_y = (warped[..., k * channels : (k + 1) * channels] for k in range(3))
+    weight = inside[..., None] & (known > 0.999)
+    value, slope_x, slope_y = warped
     columns = [
         (slope_x * dx[..., None] + slope_y * dy[..., None]) * frame.scale
         for dx, dy in _motions(u, v, x, y, over, motion)
     ]
-    change, coefficient = _newton(template, value, columns, weight)
+    change, coefficient = _newton(jnp.stack([template, value, *columns]), weight.astype(template.dtype))
     return _moved(matrix, change, motion), coefficient
 
 
@@ -346,16 +345,13 @@ def _moved(matrix: jax.Array, change: jax.Array, motion: Motion) -> jax.Array:
     return matrix + jnp.pad(change, (0, 1)).reshape(3, 3)
 
 
-def _newton(
-    template: jax.Array, value: jax.Array, columns: list[jax.Array], weight: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """The change `H^-1 G' (lambda t - w)`, and the coefficient."""
-    total = weight.sum()
-    total = jnp.where(total > 0, total, 1)
-    t, w, *g = (x - (weight * x).sum((0, 1), keepdims=True) / total for x in (template, value, *columns))
-    rows = jnp.stack([t, w, *g], 1).reshape(template.shape[0], 2 + len(g), -1)  # by lines: the rounding stays small
-    weighted = rows * jnp.broadcast_to(weight, template.shape).reshape(template.shape[0], 1, -1)
-    products = jnp.matmul(weighted, rows.swapaxes(1, 2), precision="highest").sum(0)
+def _newton(rows: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The change `H^-1 G' (lambda t - w)`, and the coefficient, of t, w and the columns of G, one behind the other."""
+    total, weight = weight.sum(), weight[None]
+    rows = windows.materialise(rows)
+    rows = rows - (weight * rows).sum((1, 2), keepdims=True) / jnp.where(total > 0, total, 1)
+    lines = [x.swapaxes(0, 1).reshape(x.shape[1], x.shape[0], -1) for x in (weight * rows, rows)]
+    products = jnp.matmul(lines[0], lines[1].swapaxes(1, 2), precision="highest").sum(0)  # lines: rounding stays small
     tt, tw, ww = products[0, 0], products[0, 1], products[1, 1]
     hessian, projected = products[2:, 2:], products[2:, :2]
     solved = _solve(hessian, projected)
@@ -378,8 +374,10 @@ def _solve(matrix: jax.Array, right: jax.Array) -> jax.Array:
     """Gauss and Jordan's elimination of a small positive semidefinite system, with a little added to the diagonal."""
     n, eps = matrix.shape[0], float(jnp.finfo(matrix.dtype).eps)
     diagonal = jnp.diagonal(matrix) * 8 * eps + 1e-12
-    rows = jnp.concatenate([matrix + jnp.diag(diagonal), right], 1)
-    for k in range(n):
-        pivot = rows[k] / rows[k, k]
-        rows = (rows - rows[:, k : k + 1] * pivot[None, :]).at[k].set(pivot)
+
+    def eliminate(rows: jax.Array, k: jax.Array) -> tuple[jax.Array, None]:
+        pivot = (rows[k] / rows[k, k])[None]
+        return jnp.where(jnp.arange(n)[:, None] == k, pivot, rows - rows[:, k][:, None] * pivot), None
+
+    rows, _ = lax.scan(eliminate, jnp.concatenate([matrix + jnp.diag(diagonal), right], 1), jnp.arange(n))
     return rows[:, n:]
