@@ -28,7 +28,9 @@ def test_a_linear_pair_is_its_twins_adjoint_and_differentiable_in_what_it_is_not
     np.testing.assert_array_equal(jax.vmap(times)(x[None], by[None])[0], x * by)
 
 
-@pytest.mark.parametrize("name", OPERATORS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "non-local means" else ()) for name in OPERATORS]
+)
 def test_second_derivatives_and_those_of_a_batch_are_right(name, rng):
     with jax.enable_x64(True):
         pictures, step = jnp.asarray(rng.random((2, 6, 5, 1))), jnp.asarray(rng.standard_normal((6, 5, 1)))

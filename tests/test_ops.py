@@ -2,6 +2,7 @@
 
 import inspect
 import zlib
+from collections.abc import Collection
 from functools import partial
 
 import jax
@@ -20,14 +21,15 @@ QUICKLY = {"xla_backend_optimization_level": 0}
 
 rows = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 FIRST = {case.op.__name__: case.id for case in reversed(CASES)}
-once = pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(case, id=case.id, marks=() if FIRST[case.op.__name__] == case.id else pytest.mark.slow)
-        for case in CASES
-    ],
-)
-"""What hangs more on the operator than on its arguments: of each its first row, the others in the slow run."""
+LONG = {"antialias", "bilateral_filter", "dct_denoise", "match_search", "soft_canny", "wavelet_denoise"}
+"""Whose gradients take ten seconds to half a minute to compile; they are compared with differences in the slow run."""
+
+
+def of_each(*, but: Collection[str] = ()) -> pytest.MarkDecorator:
+    """What hangs more on the operator than on its arguments: of each its first row, the others in the slow run."""
+    quick = {row for name, row in FIRST.items() if name not in but}
+    marks = {case.id: () if case.id in quick else pytest.mark.slow for case in CASES}
+    return pytest.mark.parametrize("case", [pytest.param(case, id=case.id, marks=marks[case.id]) for case in CASES])
 
 
 def picture(case: OpCase, *, channels: int | None = None, seed: int = 0) -> tuple[np.ndarray, tuple]:
@@ -76,7 +78,7 @@ def test_equals_its_oracle(case):
         np.testing.assert_allclose(got, want, rtol=0, atol=0 if case.tier == "bit-exact" else case.atol)
 
 
-@once
+@of_each()
 def test_batched_equals_vmapped_and_jitted_equals_one_by_one(case):
     pictures = [picture(case, seed=seed)[0] for seed in range(2)]
     call, arrays = bind(case, picture(case)[1])
@@ -92,7 +94,7 @@ def test_batched_equals_vmapped_and_jitted_equals_one_by_one(case):
     np.testing.assert_allclose(np.asarray(batched).reshape(each.shape), each, rtol=0, atol=case.loose)
 
 
-@once
+@of_each()
 @pytest.mark.parametrize("dtype", ["bfloat16", pytest.param("float64", marks=pytest.mark.slow)])
 def test_keeps_dtype(case, dtype):
     image, args = picture(case)
@@ -104,7 +106,7 @@ def test_keeps_dtype(case, dtype):
             assert leaf.dtype == wanted or not jnp.issubdtype(leaf.dtype, jnp.floating)
 
 
-@once
+@of_each(but=LONG)
 def test_gradient_equals_finite_differences_and_is_finite_on_flat_pictures(case):
     """In float32, as it is used, against differences in float64. Linear ones have `test_adjoint_identity` instead."""
     if case.linear:
@@ -143,7 +145,7 @@ def borders_of(case: OpCase) -> tuple[str | None, ...]:
     return tuple(dict.fromkeys((case.kwargs.get("border", border.default), *BORDERS[turn:], *BORDERS[:turn])))
 
 
-@once
+@of_each()
 @pytest.mark.parametrize("count", [2, pytest.param(len(BORDERS), marks=pytest.mark.slow)], ids="{} borders".format)
 def test_adjoint_identity(case, count):
     """<A x, y> == <x, A' y>."""
@@ -169,7 +171,7 @@ def test_adjoint_identity(case, count):
         np.testing.assert_allclose(dual, back, rtol=0, atol=1e-5)
 
 
-@once
+@of_each()
 def test_rejects_bad_input_and_names_the_cure(case):
     if not case.op.__module__.startswith("jaximg."):
         return  # dm-pix's own judge their input themselves
@@ -182,7 +184,7 @@ def test_rejects_bad_input_and_names_the_cure(case):
         case(image.tolist(), *args)
 
 
-@once
+@of_each()
 def test_compiles_once_whatever_the_values(case):
     image, args = picture(case)
     call, arrays = bind(case, args)
@@ -201,7 +203,7 @@ def test_compiles_once_whatever_the_values(case):
     assert count == 1
 
 
-@once
+@of_each()
 def test_lowers_for_cpu_cuda_and_tpu(case):
     image, args = picture(case)
     call, arrays = bind(case, args)

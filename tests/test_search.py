@@ -65,7 +65,9 @@ def test_place_is_differentiable():
     np.testing.assert_allclose(jax.grad(place)(0.1), 1, atol=0.1)
 
 
-@pytest.mark.parametrize(("mode", "levels"), [("ccoeff_normed", 2), ("sqdiff_normed", 0)])
+@pytest.mark.parametrize(
+    ("mode", "levels"), [("ccoeff_normed", 2), pytest.param("sqdiff_normed", 0, marks=pytest.mark.slow)]
+)
 def test_finds_a_turned_and_shrunk_template_in_a_photograph(mode, levels):
     photograph = (skimage.data.camera()[::2, ::2, None] / 255).astype(np.float32)[:128, 40:200]
     template = photograph[20:61, 60:101]

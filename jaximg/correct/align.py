@@ -51,13 +51,6 @@ def align(image: np.ndarray, known: np.ndarray, reference: np.ndarray) -> Alignm
 
     Returns:
       The alignment; look at its agreement.
-
-    Example:
-      >>> rng = np.random.default_rng(0)
-      >>> x = np.asarray(ops.gaussian_blur(rng.random((150, 160, 1), np.float32), 2.0))
-      >>> found = align(x[5:], np.ones((145, 160), bool), x)
-      >>> (found.matrix.round(0) + 0.0).tolist(), found.agreement > 0.9
-      ([[1.0, 0.0, 0.0], [0.0, 1.0, 5.0], [0.0, 0.0, 1.0]], True)
     """
     share = _square(known[..., None])
     whole, clear = _bridged(_square(_grey(image) * known[..., None]) / np.maximum(share, 1e-3), share > 0.25)
