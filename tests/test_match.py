@@ -12,6 +12,10 @@ from tests.cases_match import METHOD, exact
 from tests.op_case import unit
 
 MODES = tuple(METHOD)
+normed = pytest.mark.parametrize(
+    "mode", [pytest.param(mode, marks=() if mode.endswith("normed") else pytest.mark.slow) for mode in MODES]
+)
+"""All modes, but in the slow run those that are a part of others: what they are divided by is left out."""
 
 
 def sizes(mode: str, small: int, large: int) -> tuple[int, ...]:
@@ -117,7 +121,7 @@ def test_masked_scores_have_opencvs_holes_where_asked(rng, mode):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("mode", MODES)
+@normed
 def test_masked_scores_are_exact(rng, mode, channels):
     image = unit(rng, (40, 43, 3))
     for size in (7, 15):
@@ -129,7 +133,7 @@ def test_masked_scores_are_exact(rng, mode, channels):
         np.testing.assert_allclose(got, want, atol=2e-5 * np.abs(want).max())
 
 
-@pytest.mark.parametrize("mode", MODES)
+@normed
 def test_a_mask_of_ones_changes_nothing(rng, mode):
     image, template = unit(rng, (40, 43, 1)), unit(rng, (12, 12, 1)) * 0.8
     plain = ops.match_template(image, template, mode=mode)
@@ -138,7 +142,7 @@ def test_a_mask_of_ones_changes_nothing(rng, mode):
         np.testing.assert_allclose(got, plain, atol=2e-5 * float(jnp.abs(plain).max()))
 
 
-@pytest.mark.parametrize("mode", MODES)
+@normed
 def test_masked_scores_and_gradients_are_finite_on_flat_windows(rng, mode):
     image = np.full((30, 30, 1), 0.3, np.float32)
     image[:, 20:] = unit(rng, (30, 10, 1))
@@ -155,7 +159,7 @@ def test_masked_scores_and_gradients_are_finite_on_flat_windows(rng, mode):
                 assert np.isfinite(value) and all(np.isfinite(g).all() for g in gradients)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@normed
 def test_unknown_pixels_of_the_template_do_not_matter(rng, mode):
     image = unit(rng, (30, 30, 1))
     template, mask = image[4:15, 6:17].copy(), np.ones((11, 11, 1), np.float32)
@@ -168,7 +172,7 @@ def test_unknown_pixels_of_the_template_do_not_matter(rng, mode):
 
 @pytest.mark.parametrize("masked", [False, True], ids=["plain", "masked"])
 @pytest.mark.parametrize("size", [5, pytest.param(12, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("mode", MODES)
+@normed
 def test_template_gradient_equals_finite_differences_and_is_not_zero(rng, mode, size, masked):
     with jax.enable_x64(True):
         image = jnp.asarray(unit(rng, (20, 22, 2)), "float64")
@@ -183,7 +187,7 @@ def test_template_gradient_equals_finite_differences_and_is_not_zero(rng, mode, 
         assert jnp.abs(gradient).max() > 1e-6
 
 
-@pytest.mark.parametrize("mode", MODES)
+@normed
 def test_several_templates_at_once_equal_one_by_one(mode):
     images = np.stack([unit(np.random.default_rng(k), (24, 26, 3)) for k in range(2)])
     for size in sizes(mode, 6, 13):

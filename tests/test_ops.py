@@ -21,8 +21,12 @@ QUICKLY = {"xla_backend_optimization_level": 0}
 
 rows = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 FIRST = {case.op.__name__: case.id for case in reversed(CASES)}
-LONG = {"antialias", "bilateral_filter", "dct_denoise", "match_search", "soft_canny", "wavelet_denoise"}
-"""Whose gradients take ten seconds to half a minute to compile; they are compared with differences in the slow run."""
+LONG = {
+    *("antialias", "bilateral_filter", "dct_denoise", "match_search", "soft_canny", "wavelet_denoise"),
+    *("black_hat", "closing", "morphological_gradient", "opening", "percentile_filter", "top_hat"),
+}
+"""Whose gradients take ten seconds to half a minute to compile, or are those of two others one after the other. They
+are compared with differences in the slow run."""
 
 
 def of_each(*, but: Collection[str] = ()) -> pytest.MarkDecorator:
@@ -71,7 +75,8 @@ def test_equals_its_oracle(case):
     if case.oracle is None:
         assert case.why, "a row without an oracle must say why"
         return
-    for channels in case.channels:
+    first = FIRST[case.op.__name__] == case.id  # in fewer channels it is on awkward sizes, in test_properties.py
+    for channels in case.channels[-1:] if first else case.channels:
         image, args = picture(case, channels=channels)
         got = np.asarray(only_array(case(image, *args)))
         want = np.asarray(case.oracle(image, *args)).reshape(got.shape)

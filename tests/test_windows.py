@@ -1,3 +1,5 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -57,7 +59,7 @@ def test_the_correlation_primitive_has_every_derivative_of_the_plain_sum(name, c
     k = jnp.asarray(rng.standard_normal((3, 2) if channels is None else (3, 2, 2)), jnp.float32)
     with jax.numpy_rank_promotion("allow"):
         ours, plain = (
-            TRANSFORMS[name](lambda x, k, c=c: jnp.sum(jnp.square(c(x, k))), x, k)
+            jax.jit(partial(TRANSFORMS[name], lambda x, k, c=c: jnp.sum(jnp.square(c(x, k)))))(x, k)
             for c in (windows.correlate_valid, plain_correlation)
         )
     for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(plain), strict=True):
@@ -67,6 +69,7 @@ def test_the_correlation_primitive_has_every_derivative_of_the_plain_sum(name, c
 def test_kernels_beyond_the_unrolled_size_give_the_same_values_and_gradients(rng, monkeypatch):
     x, k = jnp.asarray(rng.random((9, 9, 2)), jnp.float32), jnp.asarray(rng.random((4, 5)), jnp.float32)
 
+    @jax.jit
     def values(x, k):
         return jax.value_and_grad(lambda x, k: jnp.sum(jnp.square(windows.correlate_valid(x, k))), (0, 1))(x, k)
 
