@@ -1,11 +1,11 @@
 """Two virtual CPU devices, strict dtype and rank promotion: what the library promises, the tests demand.
 
-Nearly all of the time goes into compiling. So LLVM optimises nothing, unless `XLA_FLAGS` says how far it should
-(`bench/ops.py` compares every row with its oracle as users compile it). And the tests of one row of the operator table
-run one after the other in one process, each finding what those before it compiled; `--dist loadgroup` keeps them
-together where there are several. What one test has compiled the next one with the same program reads from a folder,
-each process from its own: a run that is begun again is the same program in another function. And what tracing leaves
-behind is looked through for garbage less often.
+Nearly all of the time goes into compiling. So LLVM optimises nothing, and a program in one part, for there is a test
+process for every core; unless `XLA_FLAGS` says how far it should (`bench/ops.py` compares every row with its oracle as
+users compile it). And the tests of one row of the operator table run one after the other in one process, each finding
+what those before it compiled; `--dist loadgroup` keeps them together where there are several. What one test has
+compiled the next one with the same program reads from a folder, each process from its own: a run that is begun again is
+the same program in another function. And what tracing leaves behind is looked through for garbage less often.
 """
 
 import atexit
@@ -17,7 +17,11 @@ from contextlib import suppress
 from pathlib import Path
 
 os.environ["XLA_FLAGS"] = " ".join(
-    ("--xla_backend_optimization_level=0", os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count=2")
+    (
+        "--xla_backend_optimization_level=0 --xla_cpu_parallel_codegen_split_count=1",
+        os.environ.get("XLA_FLAGS", ""),
+        "--xla_force_host_platform_device_count=2",
+    )
 )
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 

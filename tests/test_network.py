@@ -100,7 +100,7 @@ def test_a_network_can_be_differentiated_inside_another_pipeline():
     @jax.grad
     def slope(noise):
         maps = jnp.full((1, 16, 16, 1), noise), jnp.zeros((1, 16, 16, 1))
-        return net.apply({"params": params}, estimate.denoised(x, maps[0]), x, *maps).sum()
+        return net.apply({"params": params}, 0.9 * x, x, *maps).sum()
 
     assert np.isfinite(slope(0.1))
 

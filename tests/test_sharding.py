@@ -15,7 +15,7 @@ from jaximg import ops
 
 def chain(x):
     edges = ops.sobel(ops.gaussian_blur(x, 1.5, radius=6, border="edge"), 1, 0, border="symmetric")
-    return ops.median_blur(ops.unsharp_mask(edges, 1.0, radius=4), 5)
+    return ops.median_blur(ops.unsharp_mask(edges, 1.0, radius=4), 3)
 
 rng = np.random.default_rng(0)
 meshes = [jax.make_mesh((8,), ("rows",)), jax.make_mesh((4, 2), ("rows", "columns")), jax.make_mesh((1, 8), ("a", "b"))]
@@ -23,21 +23,24 @@ cases = [
     (partial(ops.gaussian_blur, sigma=1.0), 4),
     (partial(ops.filter2d, kernel=jnp.asarray(rng.standard_normal((3, 5)), jnp.float32), border="constant"), 2),
     (partial(ops.box_blur, size=9, border="edge"), 4),
-    (chain, 6 + 1 + 4 + 2),
+    (chain, 6 + 1 + 4 + 1),
 ]
-for shape in [(256, 240, 1), (2, 251, 243, 3)]:
-    image = jnp.asarray(rng.random(shape), jnp.float32)
-    for mesh in meshes:
-        for function, halo in cases if len(shape) == 3 else cases[-1:]:
-            whole, split = jax.jit(function), jax.jit(ops.sharded(function, mesh, halo=halo))
-            np.testing.assert_allclose(split(image), whole(image), atol=2e-6)
+picture, pair = (jnp.asarray(rng.random(shape), jnp.float32) for shape in [(256, 240, 1), (2, 251, 243, 3)])
+for image, (function, halo), on in [
+    *((picture, case, [mesh]) for case, mesh in zip(cases, meshes)),
+    (picture, cases[-1], meshes[:2]),
+    (pair, cases[-1], meshes[1:]),
+]:
+    whole = jax.jit(function)(image)
+    for mesh in on:
+        np.testing.assert_allclose(jax.jit(ops.sharded(function, mesh, halo=halo))(image), whole, atol=2e-6)
 blur = cases[0][0]
 small = jnp.asarray(rng.random((40, 24, 1)), jnp.float32)
-split = ops.sharded(blur, meshes[0], halo=4)
+split = jax.jit(ops.sharded(blur, meshes[0], halo=4))
 np.testing.assert_allclose(split(small), blur(small), atol=1e-6)  # blocks of 5 rows: the halo spans two devices
-want = jax.grad(lambda x: jnp.sum(jnp.square(blur(x))))(small)
-np.testing.assert_allclose(jax.grad(lambda x: jnp.sum(jnp.square(split(x))))(small), want, atol=1e-5)
-text = jax.jit(split).lower(small).compile().as_text()
+want, slope = (jax.jit(jax.grad(lambda x, f=f: jnp.sum(jnp.square(f(x)))))(small) for f in (blur, split))
+np.testing.assert_allclose(slope, want, atol=1e-5)
+text = split.lower(small).compile().as_text()
 assert "all-gather" not in text and "collective-permute" in text
 try:
     split(small[:8])
