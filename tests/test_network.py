@@ -34,7 +34,7 @@ def test_squares_give_what_the_whole_frame_gives(hw, monkeypatch):
     np.testing.assert_allclose(network.restore("denoise_color", 0.9 * x, *maps), whole[0], atol=1e-4)
 
 
-@pytest.mark.parametrize("damage", ["noise", "jpeg"])
+@pytest.mark.parametrize("damage", ["noise", pytest.param("jpeg", marks=pytest.mark.slow)])
 def test_a_very_large_picture_is_repaired_part_by_part_as_if_it_were_not(damage, monkeypatch):
     clean = smooth_picture(60, 470)
     if damage == "noise":

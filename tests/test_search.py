@@ -99,7 +99,7 @@ def test_scores_have_a_gradient_in_the_template(rng):
     template = jnp.asarray(scene[10:20, 12:24]) + 0.05
     noisy = template + 0.05 * rng.standard_normal(template.shape).astype(np.float32)
     options = {"angles": (-5.0, 0.0, 5.0)}
-    gradient = jax.grad(lambda t: ops.match_search(scene, t, **options).score[0])(noisy)
+    gradient = jax.jit(jax.grad(lambda t: ops.match_search(scene, t, **options).score[0]))(noisy)
     assert np.isfinite(gradient).all() and jnp.abs(gradient).max() > 1e-4
     better = noisy + 0.1 * gradient / jnp.linalg.norm(gradient)
     assert ops.match_search(scene, better, **options).score[0] > ops.match_search(scene, noisy, **options).score[0]

@@ -3,8 +3,6 @@
 import subprocess
 import sys
 
-import pytest
-
 PROGRAM = """
 import os
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
@@ -71,6 +69,6 @@ def test_a_halo_of_a_pipeline_is_a_sum(rng):
     def twice(x):
         return ops.box_blur(ops.box_blur(x, 5), 9)
 
-    np.testing.assert_allclose(ops.sharded(twice, mesh, halo=6)(image), twice(image), atol=1e-6)
-    with pytest.raises(AssertionError):
-        np.testing.assert_allclose(ops.sharded(twice, mesh, halo=2)(image), twice(image), atol=1e-6)
+    enough, short = (jax.jit(ops.sharded(twice, mesh, halo=halo))(image) for halo in (6, 2))
+    np.testing.assert_allclose(enough, twice(image), atol=1e-6)
+    assert jnp.abs(short - twice(image)).max() > 1e-3
