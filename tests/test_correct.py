@@ -111,7 +111,13 @@ def test_flat_and_tiny_pictures_are_left_alone(size, value):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize(("sigma", "clip"), [(5, True), (15, False), (25, True), (50, True), (50, False)])
+@pytest.mark.parametrize(
+    ("sigma", "clip"),
+    [
+        *((5, True), (15, False), (25, True), (50, True), (50, False)),
+        *(pytest.param(*words, marks=pytest.mark.slow) for words in ((5, False), (15, True), (25, False))),
+    ],
+)
 def test_noise_is_measured_within_a_tenth(sigma, clip, channels):
     report = diagnose(noisy(photo(channels=channels), sigma, clip=clip), whole=True)
     assert abs(255 * report.noise_sigma - sigma) < 0.1 * sigma + 0.2
@@ -129,7 +135,10 @@ def test_noise_that_the_channels_share_is_found_in_grey_alone():
     assert planes[0] > 10 * max(planes[1:])
 
 
-@pytest.mark.parametrize(("channels", "clip"), [(1, False), (3, True)])
+@pytest.mark.parametrize(
+    ("channels", "clip"),
+    [(1, False), (3, True), *(pytest.param(*words, marks=pytest.mark.slow) for words in ((1, True), (3, False)))],
+)
 def test_noise_is_removed_better_than_by_the_best_blur(channels, clip):
     x = photo(channels=channels)
     y = noisy(x, 25, clip=clip)
@@ -161,7 +170,13 @@ def test_a_files_own_tables_are_believed():
     assert [quality_of(jpeg_tables(q)[0]) for q in (5, 50, 90)] == [5, 50, 90]
 
 
-@pytest.mark.parametrize(("quality", "channels"), [(10, 3), (30, 1), (70, 3)])
+@pytest.mark.parametrize(
+    ("quality", "channels"),
+    [
+        *((10, 3), (30, 1), (70, 3)),
+        *(pytest.param(*words, marks=pytest.mark.slow) for words in ((10, 1), (30, 3), (70, 1))),
+    ],
+)
 def test_deblocking_brings_a_jpeg_nearer_to_the_truth(quality, channels):
     x = photo(256, 320, channels)
     y = jpeg(x, quality)
@@ -342,7 +357,8 @@ def test_tiles_leave_no_seam(monkeypatch):
     np.testing.assert_allclose(cut, whole, atol=1e-5)
 
 
-def test_pictures_of_different_sizes_compile_few_programs():
+@pytest.mark.parametrize("pictures", [6, pytest.param(15, marks=pytest.mark.slow)])
+def test_pictures_of_different_sizes_compile_few_programs(pictures):
     compiled = 0
 
     def count(event: str, duration: float, **_: object) -> None:
@@ -353,7 +369,7 @@ def test_pictures_of_different_sizes_compile_few_programs():
     for size in ((60, 60), (90, 200)):  # the programs of two sizes of tiles
         correct(noisy(photo(*size), 25))
     jax.monitoring.register_event_duration_secs_listener(count)
-    for _ in range(6):
+    for _ in range(pictures):
         correct(noisy(photo_of_noise(rng), 25))
     assert compiled == 0
 

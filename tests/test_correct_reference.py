@@ -5,7 +5,7 @@ import pytest
 
 from jaximg import io, ops
 from jaximg.correct import correct
-from jaximg.correct.align import lay
+from jaximg.correct.align import align, lay
 from jaximg.correct.reference import fill_from
 from tests.command import run
 
@@ -69,6 +69,14 @@ def test_what_it_does_not_show_is_missing_still(lost):
     out, still = fill_from(np.where(lost, np.nan, x).astype(np.float32), lost, np.clip(0.9 * x[:, :120], 0, 1))
     assert still[lost].mean() == pytest.approx(lost[:, 120:].sum() / lost.sum(), abs=0.05)
     assert np.sqrt(np.mean((out - x)[lost[..., 0] & ~still[..., 0]] ** 2)) < 0.02
+
+
+@pytest.mark.slow
+def test_all_ways_to_lie_are_tried(rng):
+    x = np.asarray(ops.gaussian_blur(rng.random((150, 160, 1), np.float32), np.float32(2.0)))
+    found = align(x[5:], np.ones((145, 160), bool), x)
+    np.testing.assert_allclose(found.matrix, [[1, 0, 0], [0, 1, 5], [0, 0, 1]], atol=0.5)
+    assert found.agreement > 0.9
 
 
 @pytest.mark.slow

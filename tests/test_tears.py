@@ -198,6 +198,8 @@ def test_what_is_repaired_in_place_is_found_in_place():
     changed = (mended != image).any(-1, keepdims=True)
     assert changed.any() and changed.mean() < 0.2
     assert not (changed & ~correct.diagnose(image, whole=True).scratches).any()
+    with pytest.raises(ValueError, match=r"ask for bands too, or give a report of diagnose\(image, whole=True\)"):
+        correct.correct(image, report=report, only="scratches")
 
 
 def test_rows_put_back_are_where_they_were():
