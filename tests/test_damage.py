@@ -45,6 +45,22 @@ def test_correlated_noise_has_less_at_high_frequencies_than_in_all():
     assert damage.high_frequencies(smooth)[0] < 0.8 * damage.high_frequencies(noise)[0]
 
 
+def test_scratches_that_are_to_be_found_run_on_beyond_the_picture():
+    clean = jnp.broadcast_to(jnp.asarray([0.6, 0.4, 0.5]), (32, 48, 48, 3))
+    (start, seen, ones), where = jax.tree.map(np.asarray, jax.jit(damage.scratches)(jax.random.key(2), clean))
+    assert not start.any() and (ones == 1).all()
+    assert set(np.unique(where)) == {0.0, 1.0} and not where[16:].any()
+    rim = np.ones((48, 48, 1), bool)
+    rim[1:-1, 1:-1] = False
+    assert (where[:16, rim].any(-1)).mean() > 0.5
+    quiet = seen[0:16:2]  # the others are noisy
+    touched = np.abs(quiet - np.median(quiet, (1, 2), keepdims=True)).max(-1, keepdims=True) > 0.05
+    assert not (touched & (where[0:16:2] == 0)).any() and touched.sum() > 0.7 * where[0:16:2].sum()
+    grey = (np.ptp(seen, axis=-1) == 0).all((1, 2))
+    coloured = np.ptp(np.median(seen, (1, 2)), axis=-1) > 0.03
+    assert grey[:16].any() and grey[16:].any() and (coloured == ~grey).all()
+
+
 def photograph(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(height).random((height, width, 3), np.float32)
 

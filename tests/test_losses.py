@@ -79,6 +79,14 @@ def test_cross_entropy_and_its_smoothing_are_their_formulas(rng):
         np.testing.assert_allclose(got, -(target * log).sum(-1), atol=1e-6)
 
 
+def test_the_logistic_loss_is_that_of_the_probabilities_and_bears_any_odds(rng):
+    odds, target = rng.normal(0, 3, (3, 4, 5, 1)), rng.integers(0, 2, (3, 4, 5, 1)).astype(float)
+    right = np.where(target == 1, odds, -odds)
+    got = losses.logistic(jnp.asarray(odds, jnp.float32), jnp.asarray(target, jnp.float32))
+    np.testing.assert_allclose(got, -np.log(1 / (1 + np.exp(-right))).mean((1, 2, 3)), rtol=1e-5)
+    assert losses.logistic(jnp.full((1, 1, 1, 1), -1e4), jnp.ones((1, 1, 1, 1))) == 1e4
+
+
 def test_charbonnier_lies_between_absolute_and_absolute_plus_epsilon(rng):
     x, y = (jnp.asarray(rng.random((3, 4, 5, 2)), jnp.float32) for _ in range(2))
     exact = losses.absolute(x, y)

@@ -68,12 +68,19 @@ class Line:
             "contrast": np.log(max(self.contrast, 0.01)),
             "spread": np.log(self.spread + 0.01),
             "bent": np.log(self.bent + 0.005),
+            "variety": np.log(self.variety + 0.002),
         }
 
     @property
     def features(self) -> np.ndarray:
-        """What its probability to be a scratch is made of: `terms`, and what the network's map says."""
-        return np.array([*self.terms.values(), *self.mapped])
+        """What its probability to be a scratch is made of: `terms`, what the network's map says, and its own tone.
+
+        That is how far the tone is from black or white, what shines through taken away; a scratch is near one of them.
+        """
+        own, through = self.mixture
+        tone = min(max(own / (1 - through), 0), 1)
+        seen = [_odds(self.mapped[0]), _odds(self.mapped[1]), self.mapped[2]]
+        return np.array([*self.terms.values(), *seen, self.flat, through, min(tone, 1 - tone)])
 
 
 def measure(image: np.ndarray, probable: np.ndarray, sign: int, points: np.ndarray) -> Line:
@@ -122,6 +129,11 @@ def measure(image: np.ndarray, probable: np.ndarray, sign: int, points: np.ndarr
         bent=_bent(points),
         mapped=_mapped(probable, points),
     )
+
+
+def _odds(probability: float) -> float:
+    """Their logarithm; beyond 1000 to 1 all is sure."""
+    return float(np.log(np.clip(probability, 1e-3, 0.999) / np.clip(1 - probability, 1e-3, 0.999)))
 
 
 def _bent(points: np.ndarray) -> float:

@@ -209,7 +209,7 @@ class Restoration(Config):
       begin: weights in place of random ones: the name of a network that `jaximg correct` runs, or a file that
         `jaximg.train.trained.ship` has written.
       recipe: what is done to the pictures, a name of `jaximg.train.damage.RECIPES`.
-      loss: "charbonnier", "absolute" or "squared"; the last one for maps, whose rare ones the others don't see.
+      loss: "charbonnier", "absolute", "squared", or "logistic" for maps of 0 and 1: then it answers with log odds.
       optimizer: how it is trained.
       ema: decay of the average of the weights that is evaluated and kept; 0 for the weights themselves.
     """
@@ -221,7 +221,7 @@ class Restoration(Config):
     options: Mapping[str, Any] = field(default_factory=dict)
     begin: str = ""
     recipe: str = "denoise"
-    loss: Literal["charbonnier", "absolute", "squared"] = "charbonnier"
+    loss: Literal["charbonnier", "absolute", "squared", "logistic"] = "charbonnier"
     optimizer: Optimizer = Optimizer(
         learning_rate=1.5e-3, schedule="cosine", warmup=300, final=0.01, beta2=0.99, clip=0.5
     )

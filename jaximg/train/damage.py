@@ -24,6 +24,8 @@ STRONGEST = 55 / 255
 """Gaussian noise goes up to this."""
 LINES, STROKES, WRITTEN = 2, 10, 24
 """Scratches and strokes drawn on a picture, and half the length in pixels of what is written."""
+AROUND, MANY = 3, 6
+"""Scratches that are to be found are those of a picture so many times as large, which has so many."""
 _HIGH = (np.add.outer(np.arange(8), np.arange(8)) >= 9).astype(np.float32)
 
 
@@ -120,37 +122,49 @@ def upscale(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
 
 
 def scratches(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
-    """Grey pictures, half of them with scratches 1 to 5 pixels wide, and where these lie; half of each kind are noisy.
+    """Pictures, half of them with scratches 1 to 5 pixels wide, and where these lie; half of each kind are noisy.
 
-    What is asked for is a map and no repaired picture: the network begins with an empty one, and sees the scratched
-    picture among its maps; the other map is 1 everywhere, in place of biases.
+    Scratches are those of a picture `AROUND` times as large, so most run through the crop; a quarter of the pictures
+    is grey, in three equal channels. What is asked for is a map and no repaired picture: the network begins with an
+    empty one, and sees the scratched picture among its maps; the other map is 1 everywhere, in place of biases.
 
     Args:
       key: typed key.
       clean: `(B, H, W, 1 or 3)`.
 
     Returns:
-      `(zeros, scratched, ones)` and the map, 1 where a scratch lies, `(B, H, W, 1)` each.
+      `(zeros, scratched, ones)` and the map, 1 where a scratch lies; `scratched` has the channels of `clean`, the
+      others one.
 
     Example:
       >>> (_, scratched, _), where = scratches(jax.random.key(0), jnp.full((8, 32, 32, 3), 0.5))
       >>> scratched.shape, bool((where.mean((1, 2, 3)) < 0.7).all()), set(where.ravel().tolist()) <= {0.0, 1.0}
-      ((8, 32, 32, 1), True, True)
+      ((8, 32, 32, 3), True, True)
     """
-    mixing, light, widths, opacities, drawing, dust, level = jax.random.split(key, 7)
-    clean, size = exposed(light, gray(mixing, clean)), clean.shape[:1]
-    width = jax.random.uniform(widths, size, minval=1.0, maxval=5.0)
-    opacity = jax.random.uniform(opacities, size, minval=0.5)
+    choosing, mixing, light, drawing, dust, level = jax.random.split(key, 6)
+    grey = jax.random.bernoulli(choosing, 0.25, (clean.shape[0], 1, 1, 1))
+    clean, half = exposed(light, clean), clean.shape[0] // 2
+    clean = jnp.where(grey, gray(mixing, clean), clean)
+    spoilt, where = jax.vmap(_scratched)(jax.random.split(drawing, half), clean[:half])
+    spoilt = jnp.concatenate([spoilt, clean[half:]])
+    where = jnp.concatenate([where, jnp.zeros_like(spoilt[half:, ..., :1])])
+    noisy = degrade.gaussian_noise(dust, spoilt, sigma=jax.random.uniform(level, clean.shape[:1], maxval=0.06))
+    spoilt = in_8_bits(_alternate(spoilt, jnp.where(grey, noisy[..., :1], noisy)))
+    return (jnp.zeros_like(where), spoilt, jnp.ones_like(where)), where
 
-    def one(key: Key, image: jax.Array, width: jax.Array, opacity: jax.Array) -> tuple[jax.Array, jax.Array]:
-        return degrade.scratches(key, image, count=LINES, width=width, opacity=opacity)
 
-    spoilt, known = jax.vmap(one)(jax.random.split(drawing, size[0]), clean, width, opacity)
-    first = (jnp.arange(size[0]) < size[0] // 2).reshape(-1, 1, 1, 1)
-    spoilt, where = jnp.where(first, spoilt, clean), jnp.where(first, 1 - known, 0)
-    noisy = degrade.gaussian_noise(dust, spoilt, sigma=jax.random.uniform(level, size, maxval=0.06))
-    spoilt = in_8_bits(_alternate(spoilt, noisy))
-    return (jnp.zeros_like(spoilt), spoilt, jnp.ones_like(spoilt)), where
+def _scratched(key: Key, image: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The picture as the middle of a larger, scratched one; and where scratches lie."""
+    widths, opacities, drawing = jax.random.split(key, 3)
+    width = jax.random.uniform(widths, minval=1.0, maxval=5.0)
+    opacity = jax.random.uniform(opacities, minval=0.5)
+    height, breadth = (AROUND * side for side in image.shape[:2])
+    black_and_white = jnp.broadcast_to(jnp.arange(2.0), (height, breadth, 2))
+    drawn, known = degrade.scratches(drawing, black_and_white, count=MANY, width=width, opacity=opacity)
+    top, left = (side * (AROUND // 2) for side in image.shape[:2])
+    inner = (slice(top, top + image.shape[0]), slice(left, left + image.shape[1]))
+    black, white = drawn[inner][..., :1], drawn[inner][..., 1:]
+    return black + (white - black) * image, 1 - known[inner]
 
 
 RECIPES: dict[str, Recipe] = {

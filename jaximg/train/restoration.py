@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 SHARES = 8
 """A batch that a recipe takes is a multiple of this."""
 SHOWN = 8
-LOSSES = {"charbonnier": losses.charbonnier, "absolute": losses.absolute, "squared": losses.squared}
+LOSSES = {
+    "charbonnier": losses.charbonnier,
+    "absolute": losses.absolute,
+    "squared": losses.squared,
+    "logistic": losses.logistic,
+}
 
 
 def datasets(settings: Restoration) -> tuple[Dataset, Dataset]:
@@ -80,6 +85,7 @@ def task(
             tx,
             damage=recipe,
             loss=LOSSES[settings.loss],
+            shown=_shown(settings),
             each=False,
             axis_name=axis_name,
             ema=settings.ema or None,
@@ -88,7 +94,7 @@ def task(
             remat=settings.remat,
         )
 
-    try_ = _trial(recipe, model)
+    try_ = _trial(recipe, model, _shown(settings))
 
     def look(state: TrainState) -> tuple[jax.Array, ...]:
         return try_(kept(state), state.stats, jnp.asarray(_whole(sets[1].float_images()))) if sets else ()
@@ -115,7 +121,7 @@ def measured(settings: Restoration, trained: "Trained", test: Dataset) -> dict[s
     """
     images = jnp.asarray(_whole(test.float_images()))
     stats = trained.variables.get("batch_stats", {})
-    return _figures(*_trial(_recipe(settings), trained.model)(trained.variables["params"], stats, images))
+    return _figures(*_trial(_recipe(settings), trained.model, _shown(settings))(trained.variables["params"], stats, images))
 
 
 def kept(state: TrainState) -> Any:
@@ -155,14 +161,21 @@ def _whole(images: np.ndarray) -> np.ndarray:
     return np.resize(images, (-(-len(images) // SHARES) * SHARES, *images.shape[1:]))
 
 
-def _trial(recipe: Recipe, model: nn.Module) -> Callable[..., tuple[jax.Array, ...]]:
+def _shown(settings: Restoration) -> Callable[[jax.Array], jax.Array]:
+    """From what the network answers to a picture, or to a map of probabilities."""
+    return jax.nn.sigmoid if settings.loss == "logistic" else lambda x: x
+
+
+def _trial(
+    recipe: Recipe, model: nn.Module, shown: Callable[[jax.Array], jax.Array]
+) -> Callable[..., tuple[jax.Array, ...]]:
     """`(params, stats, clean) -> (damaged, repaired, target)`."""
 
     @jax.jit
     def tried(params: Any, stats: Any, clean: jax.Array) -> tuple[jax.Array, ...]:
         inputs, target = recipe(jax.random.key(0), clean)
         variables = {"params": params, "batch_stats": stats} if stats else {"params": params}
-        return inputs[0], jnp.clip(jnp.asarray(model.apply(variables, *inputs)), 0, 1), target
+        return inputs[0], jnp.clip(shown(jnp.asarray(model.apply(variables, *inputs))), 0, 1), target
 
     return tried
 

@@ -88,6 +88,7 @@ def make_restoration_step(
     *,
     damage: Callable[[Key, jax.Array], tuple[tuple[jax.Array, ...], jax.Array]],
     loss: Callable[[jax.Array, jax.Array], jax.Array] = losses.charbonnier,
+    shown: Callable[[jax.Array], jax.Array] = lambda x: x,
     axis_name: str | None = None,
     each: bool = True,
     compute_dtype: DTypeLike = jnp.float32,
@@ -99,7 +100,8 @@ def make_restoration_step(
       model: called with `*inputs`, answers with a picture.
       tx: the optimizer.
       damage: `(key, clean) -> (inputs, target)`; `clean` is `(B, H, W, C)` in [0, 1], `inputs` a tuple of arrays.
-      loss: `(picture, target) -> (B,)`.
+      loss: `(answer, target) -> (B,)`.
+      shown: from an answer to a picture, of which the PSNR is told.
       axis_name: the axis that `pmap` or `shard_map` splits the batch over.
       each: call `damage` on batches of one, a key an example, so that the same example is damaged alike wherever it
         runs. False passes the whole local batch and one key; its answer then depends on how the batch is split.
@@ -122,7 +124,7 @@ def make_restoration_step(
             inputs, target = damage(jax.random.fold_in(named(key, "damage"), index[0].astype(jnp.uint32)), image)
         out, stats = call(params, stats, key, index, *inputs)
         value = jnp.mean(loss(out, target))
-        return value, (stats, {"loss": value, "mse": jnp.mean(jnp.square(out - target))})
+        return value, (stats, {"loss": value, "mse": jnp.mean(jnp.square(shown(out) - target))})
 
     def finish(metrics: Metrics) -> Metrics:
         psnr = -10.0 * jnp.log10(jnp.maximum(metrics["mse"], 1e-10))
