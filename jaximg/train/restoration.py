@@ -121,7 +121,9 @@ def measured(settings: Restoration, trained: "Trained", test: Dataset) -> dict[s
     """
     images = jnp.asarray(_whole(test.float_images()))
     stats = trained.variables.get("batch_stats", {})
-    return _figures(*_trial(_recipe(settings), trained.model, _shown(settings))(trained.variables["params"], stats, images))
+    return _figures(
+        *_trial(_recipe(settings), trained.model, _shown(settings))(trained.variables["params"], stats, images)
+    )
 
 
 def kept(state: TrainState) -> Any:
