@@ -133,13 +133,19 @@ def scratch_map(image: np.ndarray) -> np.ndarray:
 
 
 def _lines(image: np.ndarray, probable: np.ndarray) -> list[Line]:
-    """All thin lines, measured: those of the picture, and those of the network's map that are not among them."""
+    """All thin lines, measured: those of the picture, and those of the network's map.
+
+    The latter not again where a line of the picture that may be a scratch runs there. One that leaves a scratch and
+    goes on along something else looks like none.
+    """
     shape = image.shape[:2]
     taken, lines = np.zeros(shape, bool), []
     for sign, points in find_lines(luminance(image), np.ptp(image, axis=-1)):
         if not _frames(points, shape):
-            lines.append(measure(image, probable, sign, points))
-            mark(taken, points, 2.5)
+            line = measure(image, probable, sign, points)
+            lines.append(line)
+            if probability(line) > POSSIBLE:
+                mark(taken, points, 2.5)
     for sign, points in find_lines(probable, np.zeros_like(probable)):
         if sign > 0 and not _frames(points, shape):
             line = max((measure(image, probable, s, points) for s in (1, -1)), key=lambda line: line.contrast)
