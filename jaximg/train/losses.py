@@ -79,8 +79,8 @@ def logistic(odds: jax.Array, target: jax.Array) -> jax.Array:
     """Mean cross-entropy of a map of 0 to 1, in nats, `(B,)`; `odds` are the logarithms of what it gives the ones.
 
     Example:
-      >>> logistic(jnp.zeros((1, 2, 2, 1)), jnp.ones((1, 2, 2, 1))).round(4).tolist()
-      [0.6931]
+      >>> bool(jnp.allclose(logistic(jnp.zeros((1, 2, 2, 1)), jnp.ones((1, 2, 2, 1))), jnp.log(2.0)))
+      True
     """
     return jnp.mean(optax.sigmoid_binary_cross_entropy(odds, target), (-3, -2, -1))
 
