@@ -75,10 +75,11 @@ def test_crops_are_the_same_every_time_and_lie_inside():
         one[len(one)]
 
 
-def test_a_folder_is_split_into_photographs_to_train_and_to_test_on(tmp_path):
+@pytest.mark.parametrize("every", [4, 7])
+def test_a_folder_is_split_into_photographs_to_train_and_to_test_on(tmp_path, every):
     for i in range(4):
         io.write(tmp_path / f"{i}.png", io.Picture(pixels=np.full((64, 80, 3), i / 4, np.float32)))
-    test, train = crops(tmp_path, "test", side=16, every=4), crops(tmp_path, "train", side=16, every=4)
+    test, train = (crops(tmp_path, part, side=16, every=every) for part in ("test", "train"))
     assert len(test) == 1 and test.images[0].max() == 191
     assert {int(train.images[i].max()) for i in range(60)} == {0, 64, 128}
 

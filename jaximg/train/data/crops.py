@@ -23,7 +23,8 @@ def crops(folder: str | Path, part: str = "train", *, side: int = 64, every: int
     Args:
       folder: holds photographs, RGB or grey (grey ones get three equal channels). "photographs": a few that
         scikit-image brings along, enough to try it.
-      part: "train", or "test": the middle of every `every`-th photograph, which the training part leaves out.
+      part: "train", or "test": the middle of every `every`-th photograph, or of the last one where there are fewer,
+        which the training part leaves out.
       side: of a crop, in pixels.
       every: the share that is held out.
 
@@ -34,10 +35,12 @@ def crops(folder: str | Path, part: str = "train", *, side: int = 64, every: int
       DataError: no photograph, or none large enough.
     """
     paths = packaged() if folder == "photographs" else io.find_images([Path(folder)], recursive=True)
+    every = max(2, min(every, len(paths)))
     chosen = [path for i, path in enumerate(paths) if (i % every == every - 1) == (part == "test")]
     photographs = [picture for path in chosen if min((picture := shrunk(path)).shape[:2]) >= side]
     if not photographs:
-        raise DataError(f"{folder}: no photograph whose sides are at least {2 * side} pixels for the {part} part")
+        wanted = f"no photograph whose sides are at least {2 * side} pixels for the {part} part"
+        raise DataError(f"{folder}: {wanted}; it takes two, one to train on and one to test on, or smaller crops")
     if part == "test":
         return Dataset(str(folder), np.stack([middle(picture, side) for picture in photographs]))
     halves = [halved(picture) for picture in photographs]
