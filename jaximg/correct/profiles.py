@@ -79,7 +79,8 @@ class Line:
         """
         own, through = self.mixture
         tone = min(max(own / (1 - through), 0), 1)
-        seen = [_odds(self.mapped[0]), _odds(self.mapped[1]), self.mapped[2]]
+        median, low, share = self.mapped
+        seen = [_log_odds(median), _log_odds(low), share]
         return np.array([*self.terms.values(), *seen, self.flat, through, min(tone, 1 - tone)])
 
 
@@ -131,9 +132,10 @@ def measure(image: np.ndarray, probable: np.ndarray, sign: int, points: np.ndarr
     )
 
 
-def _odds(probability: float) -> float:
-    """Their logarithm; beyond 1000 to 1 all is sure."""
-    return float(np.log(np.clip(probability, 1e-3, 0.999) / np.clip(1 - probability, 1e-3, 0.999)))
+def _log_odds(probability: float) -> float:
+    """Of a probability; beyond 1000 to 1 all is sure."""
+    sure = np.clip(probability, 1e-3, 0.999)
+    return float(np.log(sure / (1 - sure)))
 
 
 def _bent(points: np.ndarray) -> float:

@@ -128,8 +128,8 @@ def scratch_map(image: np.ndarray) -> np.ndarray:
     """
     colours = np.broadcast_to(image, (*image.shape[:2], 3)).astype(np.float32)
     ones = np.ones((*image.shape[:2], 1), np.float32)
-    odds = network.restore("scratches", 0 * ones, colours, ones)[..., 0]
-    return 0.5 + 0.5 * np.tanh(0.5 * odds)
+    odds = network.restore("scratches", np.zeros_like(ones), colours, ones)[..., 0]
+    return _sigmoid(odds)
 
 
 def _lines(image: np.ndarray, probable: np.ndarray) -> list[Line]:
@@ -163,7 +163,12 @@ def _frames(points: np.ndarray, shape: tuple[int, ...]) -> bool:
 
 def probability(line: Line) -> float:
     """That a line is a scratch."""
-    return float(1 / (1 + np.exp(-_WEIGHTS[0] - line.features @ _WEIGHTS[1:])))
+    return float(_sigmoid(_WEIGHTS[0] + line.features @ _WEIGHTS[1:]))
+
+
+def _sigmoid(odds: np.ndarray) -> np.ndarray:
+    """The probabilities of log odds, however large."""
+    return 0.5 + 0.5 * np.tanh(0.5 * odds)
 
 
 def _confidence(image: np.ndarray, lines: list[Line]) -> float:
@@ -227,7 +232,7 @@ def _kindred(line: Line, alone: float, style: np.ndarray | None) -> float:
     width, residual, bent = _looks(line)
     odds = np.log(alone / max(1 - alone, 1e-9))
     terms = np.array([1, odds, abs(width - style[0]), max(residual - style[1], 0), bent])
-    return float(1 / (1 + np.exp(-terms @ _KINSHIP)))
+    return float(_sigmoid(terms @ _KINSHIP))
 
 
 def _paths(

@@ -161,8 +161,7 @@ def _scratched(key: Key, image: jax.Array) -> tuple[jax.Array, jax.Array]:
     height, breadth = (AROUND * side for side in image.shape[:2])
     black_and_white = jnp.broadcast_to(jnp.arange(2.0), (height, breadth, 2))
     drawn, known = degrade.scratches(drawing, black_and_white, count=MANY, width=width, opacity=opacity)
-    top, left = (side * (AROUND // 2) for side in image.shape[:2])
-    inner = (slice(top, top + image.shape[0]), slice(left, left + image.shape[1]))
+    inner = tuple(slice(side * (AROUND // 2), side * (AROUND // 2 + 1)) for side in image.shape[:2])
     black, white = drawn[inner][..., :1], drawn[inner][..., 1:]
     return black + (white - black) * image, 1 - known[inner]
 

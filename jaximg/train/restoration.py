@@ -48,7 +48,7 @@ def datasets(settings: Restoration) -> tuple[Dataset, Dataset]:
     Raises:
       DataError: no photographs, or crops that networks and JPEG cannot take.
     """
-    side, every = settings.size or 64, max(2, round(1 / max(settings.holdout, 1e-3)))
+    side, every = settings.size or 64, round(1 / max(settings.holdout, 1e-3))
     if side % 8:
         raise DataError(f"crops of {side} pixels: choose a multiple of 8")
     return crops(settings.data, "train", side=side, every=every), crops(settings.data, "test", side=side, every=every)
@@ -94,7 +94,7 @@ def task(
             remat=settings.remat,
         )
 
-    try_ = _trial(recipe, model, _shown(settings))
+    try_ = _trial(settings, model)
 
     def look(state: TrainState) -> tuple[jax.Array, ...]:
         return try_(kept(state), state.stats, jnp.asarray(_whole(sets[1].float_images()))) if sets else ()
@@ -121,9 +121,7 @@ def measured(settings: Restoration, trained: "Trained", test: Dataset) -> dict[s
     """
     images = jnp.asarray(_whole(test.float_images()))
     stats = trained.variables.get("batch_stats", {})
-    return _figures(
-        *_trial(_recipe(settings), trained.model, _shown(settings))(trained.variables["params"], stats, images)
-    )
+    return _figures(*_trial(settings, trained.model)(trained.variables["params"], stats, images))
 
 
 def kept(state: TrainState) -> Any:
@@ -168,10 +166,9 @@ def _shown(settings: Restoration) -> Callable[[jax.Array], jax.Array]:
     return jax.nn.sigmoid if settings.loss == "logistic" else lambda x: x
 
 
-def _trial(
-    recipe: Recipe, model: nn.Module, shown: Callable[[jax.Array], jax.Array]
-) -> Callable[..., tuple[jax.Array, ...]]:
+def _trial(settings: Restoration, model: nn.Module) -> Callable[..., tuple[jax.Array, ...]]:
     """`(params, stats, clean) -> (damaged, repaired, target)`."""
+    recipe, shown = _recipe(settings), _shown(settings)
 
     @jax.jit
     def tried(params: Any, stats: Any, clean: jax.Array) -> tuple[jax.Array, ...]:
