@@ -63,7 +63,7 @@ class Line:
             "sides": np.log(self.sides + 0.01),
             "halo": np.log(self.halo + 0.003),
             "slant": np.log(self.slant + 0.005),
-            "width": np.log(self.width),
+            "width": np.log(max(self.width, 0.5)),
             "colour": self.colour,
             "contrast": np.log(max(self.contrast, 0.01)),
             "spread": np.log(self.spread + 0.01),
@@ -146,11 +146,21 @@ def _bent(points: np.ndarray) -> float:
 
 
 def _mapped(probable: np.ndarray, points: np.ndarray) -> tuple[float, float, float]:
+    most = seen(probable, points)
+    return float(np.median(most)), float(np.quantile(most, 0.2)), float((most > 0.5).mean())
+
+
+def seen(probable: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """What the network's map says at each point of a line, no further aside than a pixel, `(n,)`.
+
+    Example:
+      >>> seen(np.eye(9), np.stack([np.arange(6.0), np.full(6, 3.0)], 1)).tolist()
+      [0.0, 0.0, 1.0, 1.0, 1.0, 0.0]
+    """
     points, across = _smooth_path(points)
     place = np.rint(points[:, None] + _OFFSETS[_ON][:, None] * across[:, None]).astype(int)
     y, x = np.moveaxis(np.clip(place, 0, np.array(probable.shape) - 1), -1, 0)
-    most = probable[y, x].max(1)
-    return float(np.median(most)), float(np.quantile(most, 0.2)), float((most > 0.5).mean())
+    return probable[y, x].max(1)
 
 
 def tones(profile: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -14,17 +14,18 @@ import numpy as np
 from jaximg.correct import network
 from jaximg.correct.fill import halve
 from jaximg.correct.jpeg import luminance
+from jaximg.correct.judge import SURE, kindred, probability, sigmoid, style_of
 from jaximg.correct.lines import STRIDE, find_lines, mark
-from jaximg.correct.profiles import Line, measure, straighten, tones
+from jaximg.correct.profiles import Line, measure, seen, straighten, tones
 from jaximg.correct.scratch_pixels import touched
 
 SMALLEST = 16
 """Pictures with a shorter side are not looked at."""
 LARGEST = 2_000_000
 """Of pictures of more pixels the half is looked at."""
-SURE, LIKELY, POSSIBLE = 0.97, 0.5, 0.2
-"""A line so probably a scratch counts; one so probably a scratch is taken for one where enough count; and one only so
-probably a scratch is judged again, continued to where it ends."""
+LIKELY, POSSIBLE = 0.7, 0.2
+"""A line so probably a scratch is taken for one where enough are sure; and one only so probably a scratch is judged
+again, continued to where it ends."""
 ENOUGH = 100
 """The pixels of sure scratches that make the finding half sure."""
 PLAIN = 0.006
@@ -49,19 +50,8 @@ FRAME = 8
 """A line so near to the border all along belongs to a frame."""
 END = 10
 """So many points of a line are looked for at a time beyond its end."""
-
-_WEIGHTS = np.array(
-    [-14.94, 1.4, -1.2, 0.9, -1.57, -0.92, -2.0, -6.55, -0.03, -1.48, 0.61, 1.95, 0.88, 0.02, -2.38, 3.62, 0.28, -1.19]
-)
-"""Of a constant and `Line.features`: a logistic regression over the lines of 58 pictures, clean and scratched in three
-ways each, none of which the network was trained on."""
-
-
-KIN = 3
-"""So many sure scratches show what a picture's scratches are like."""
-_KINSHIP = np.array([2.73, 0.78, -4.87, -0.89, 0.39])
-"""Of a constant, a line's own log odds, how far its width is from theirs, how far its residual is above theirs, and how
-bent it is: a logistic regression over the same lines."""
+THERE, NOT_THERE = 0.9, 0.02
+"""Where the network's map is above the first a line goes on, below the second it has ended, whatever it looks like."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +94,9 @@ def find_scratches(image: np.ndarray) -> Scratches:
     rest, mask, confidence, style = image, np.zeros((height, width), bool), 0.0, None
     for turn in range(TURNS):
         probable = scratch_map(rest)
-        lines = _lines(rest, probable)
+        lines = measured_lines(rest, probable)
         confidence = confidence if turn else _confidence(rest, lines)
-        style = style if turn else _style(lines)
+        style = style if turn else style_of(lines, [probability(line) for line in lines])
         paths = _paths(rest, probable, lines, style) if confidence >= 0.5 else []
         if not paths:
             break
@@ -129,10 +119,10 @@ def scratch_map(image: np.ndarray) -> np.ndarray:
     colours = np.broadcast_to(image, (*image.shape[:2], 3)).astype(np.float32)
     ones = np.ones((*image.shape[:2], 1), np.float32)
     odds = network.restore("scratches", np.zeros_like(ones), colours, ones)[..., 0]
-    return _sigmoid(odds)
+    return sigmoid(odds)
 
 
-def _lines(image: np.ndarray, probable: np.ndarray) -> list[Line]:
+def measured_lines(image: np.ndarray, probable: np.ndarray) -> list[Line]:
     """All thin lines, measured: those of the picture, and those of the network's map.
 
     The latter not again where a line of the picture that may be a scratch runs there. One that leaves a scratch and
@@ -159,16 +149,6 @@ def _frames(points: np.ndarray, shape: tuple[int, ...]) -> bool:
     """Whether a line runs along the picture's border from end to end."""
     before, after = points < FRAME, points > np.array(shape) - 1 - FRAME
     return bool(before.all(0).any() or after.all(0).any())
-
-
-def probability(line: Line) -> float:
-    """That a line is a scratch."""
-    return float(_sigmoid(_WEIGHTS[0] + line.features @ _WEIGHTS[1:]))
-
-
-def _sigmoid(odds: np.ndarray) -> np.ndarray:
-    """The probabilities of log odds, however large."""
-    return 0.5 + 0.5 * np.tanh(0.5 * odds)
 
 
 def _confidence(image: np.ndarray, lines: list[Line]) -> float:
@@ -214,27 +194,6 @@ def _lively(luma: np.ndarray, lines: list[Line]) -> float:
     return float((free & (change > CHANGE)).sum() / max(free.sum(), 1))
 
 
-def _style(lines: list[Line]) -> np.ndarray | None:
-    """What sure scratches are like, the logarithms of width and residual; None where there are too few."""
-    sure = [_looks(line)[:2] for line in lines if probability(line) > SURE]
-    return np.median(sure, 0) if len(sure) >= KIN else None
-
-
-def _looks(line: Line) -> np.ndarray:
-    """The logarithms of a line's width, of its residual, and of how bent it is."""
-    return np.array([line.terms[name] for name in ("width", "residual", "bent")])
-
-
-def _kindred(line: Line, alone: float, style: np.ndarray | None) -> float:
-    """The probability that a line is a scratch, `alone` by itself, beside the picture's sure ones."""
-    if style is None:
-        return alone
-    width, residual, bent = _looks(line)
-    odds = np.log(alone / max(1 - alone, 1e-9))
-    terms = np.array([1, odds, abs(width - style[0]), max(residual - style[1], 0), bent])
-    return float(_sigmoid(terms @ _KINSHIP))
-
-
 def _paths(
     image: np.ndarray, probable: np.ndarray, lines: list[Line], style: np.ndarray | None
 ) -> list[tuple[np.ndarray, float, tuple[int, int]]]:
@@ -243,27 +202,27 @@ def _paths(
     for line in lines:
         likely = probability(line)
         if likely > POSSIBLE:
-            whole = measure(image, probable, line.sign, _extend(image, line))
-            if _kindred(whole, max(likely, probability(whole)), style) > LIKELY:
+            whole = measure(image, probable, line.sign, _extend(image, probable, line))
+            if kindred(whole, max(likely, probability(whole)), style) > LIKELY:
                 points = np.concatenate([_ahead(whole.points[::-1])[::-1], whole.points, _ahead(whole.points)])
                 paths.append((points, whole.width, (END, END)))
     return paths
 
 
-def _extend(image: np.ndarray, line: Line) -> np.ndarray:
+def _extend(image: np.ndarray, probable: np.ndarray, line: Line) -> np.ndarray:
     """The line's points, its ends cut or continued to where it really ends."""
     points = line.points
     for _ in range(2):
-        points = _continue(image, line, points[: -END // 2])[::-1]
+        points = _continue(image, probable, line, points[: -END // 2])[::-1]
     return points
 
 
-def _continue(image: np.ndarray, line: Line, points: np.ndarray) -> np.ndarray:
+def _continue(image: np.ndarray, probable: np.ndarray, line: Line, points: np.ndarray) -> np.ndarray:
     for _ in range(int(np.hypot(*image.shape[:2]) / (END * STRIDE)) + 1):
         ahead = _ahead(points)
         path = np.concatenate([points[-2 * END :], ahead])
         middle, profile = straighten(image, line.sign, path)
-        worth = np.cumsum(_worth(line, profile)[-END:])
+        worth = np.cumsum(_worth(line, profile, seen(probable, middle))[-END:])
         middle = middle[-END:]
         inside = np.all((middle >= 0) & (middle <= np.array(image.shape[:2]) - 1), axis=1)
         count = int(np.argmax(worth)) + 1
@@ -283,13 +242,14 @@ def _ahead(points: np.ndarray) -> np.ndarray:
     return points[-1] + STRIDE * np.cumsum(np.stack([np.sin(heading), np.cos(heading)], 1), axis=0)
 
 
-def _worth(line: Line, profile: np.ndarray) -> np.ndarray:
-    """Of each point: positive where it shows the line, negative where it doesn't."""
+def _worth(line: Line, profile: np.ndarray, probable: np.ndarray) -> np.ndarray:
+    """Of each point: positive where it shows the line or the network sees it there, negative where not."""
     left, right, tone = tones(profile)
     behind = (left + right) / 2
     fits = np.abs(tone - line.mixture[0] - line.mixture[1] * behind) < max(2.5 * line.residual, 0.06)
     shows = line.sign * (tone - behind) > 0.03
-    return np.where(fits & shows, 1.0, np.where(fits, -0.1, -0.6))
+    least, most = np.where(probable > THERE, 0.5, -1), np.where(probable < NOT_THERE, -0.1, 1)
+    return np.clip(np.where(fits & shows, 1.0, np.where(fits, -0.1, -0.6)), least, most)
 
 
 def _denser(points: np.ndarray) -> np.ndarray:
