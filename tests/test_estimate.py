@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaximg import degrade, ops
-from jaximg.models import estimate
+from jaximg.models import collaborative, estimate
 
 
 def waves(channels: int) -> np.ndarray:
@@ -18,13 +18,26 @@ def error(x: object, y: object) -> float:
     return float(np.sqrt(np.mean(np.square(np.asarray(x) - np.asarray(y)))))
 
 
+def maps(*levels: float) -> jax.Array:
+    return jnp.broadcast_to(jnp.asarray(levels).reshape(-1, 1, 1, 1), (len(levels), 48, 64, 1))
+
+
 def test_a_map_gives_each_picture_its_own_level():
     noisy = degrade.gaussian_noise(jax.random.key(0), jnp.asarray(waves(3)), sigma=0.1)
-    levels = jnp.array([0.02, 0.1]).reshape(2, 1, 1, 1)
     denoised = jax.jit(estimate.denoised)
-    both = denoised(jnp.stack([noisy, noisy]), jnp.broadcast_to(levels, (2, 48, 64, 1)))
-    np.testing.assert_allclose(both[0], denoised(noisy, 0.02), atol=1e-5)
+    both, weak = (denoised(jnp.stack([noisy, noisy]), maps(*levels)) for levels in ((0.02, 0.1), (0.02, 0.02)))
+    np.testing.assert_allclose(both[0], weak[1], atol=1e-5)
     assert error(both[1], waves(3)) < 0.04 < 0.06 < error(both[0], waves(3))
+
+
+def test_what_is_alike_is_averaged_by_each_pictures_own_level(monkeypatch):
+    monkeypatch.setattr(collaborative, "RADIUS", 4)
+    clean = waves(1)
+    noisy = degrade.gaussian_noise(jax.random.key(0), jnp.asarray(clean), sigma=0.1)
+    pair, alike = (jnp.stack([noisy, noisy]), np.stack([clean, clean])), jax.jit(estimate.alike)
+    both, strong = (alike(*pair, maps(*levels)) for levels in ((0.02, 0.1), (0.1, 0.1)))
+    np.testing.assert_allclose(both[1], strong[0], atol=1e-5)
+    assert error(both[1], clean) < 0.9 * error(both[0], clean) < 0.02
 
 
 @pytest.mark.parametrize("channels", [1, 3])

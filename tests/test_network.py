@@ -9,7 +9,7 @@ import pytest
 from scipy import ndimage
 
 from jaximg import correct, degrade
-from jaximg.correct import network, repair, tiles
+from jaximg.correct import classical, network, repair, tiles
 from jaximg.models import estimate
 from jaximg.models.restorer import coarseness
 from jaximg.models.weights import RESTORERS, read_weights, write_weights
@@ -45,7 +45,7 @@ def test_a_very_large_picture_is_repaired_part_by_part_as_if_it_were_not(damage,
     before, whole = x.copy(), correct.correct(x, report=report)
     assert np.abs(whole - x).max() > 0.02
     monkeypatch.setattr(tiles, "LARGE", 0)
-    monkeypatch.setattr(repair, "SIDE", 192)
+    monkeypatch.setattr(repair, "WIDE", 192 + 2 * repair.RIM[3])
     ours = x.copy()
     assert correct.correct(ours, report=report, donate=True) is ours
     np.testing.assert_allclose(ours, whole, atol=1e-4)
@@ -90,6 +90,25 @@ def test_the_colour_network_removes_noise_and_blocks():
         out = network.restore("denoise_color", np.asarray(begun), damaged, *maps)
         left, handed, before = (np.mean((np.asarray(x) - clean) ** 2) for x in (out, begun, damaged))
         assert left < min(0.9 * handed, 0.6 * before)
+
+
+def test_a_grey_picture_is_answered_twice_the_second_time_better(rng):
+    y, x = np.mgrid[:64, :64]
+    clean = (0.2 + 0.6 * (np.sin(0.8 * x + 0.4 * y) > 0))[..., None].astype(np.float32)
+    noisy = clean + 0.1 * rng.standard_normal(clean.shape, np.float32)
+    net, params = correct.load("denoise_gray")
+    told = level((64, 64), 0.1)[None], level((64, 64), 0.0)[None]
+
+    @jax.jit
+    def answer(begun, first):
+        return net.apply({"params": params}, begun[None], noisy[None], first[None], *told)[0]
+
+    begun = classical.estimate(noisy, 0.1)
+    first = answer(begun, begun)
+    second = answer(jax.jit(estimate.alike)(noisy, first, 0.1), first)
+    report = correct.Report(noise_sigma=0.1, noise_confidence=1.0)
+    np.testing.assert_allclose(correct.correct(noisy, report=report, only="denoise"), second, atol=1e-4)
+    assert np.mean((second - clean) ** 2) < 0.7 * np.mean((first - clean) ** 2)
 
 
 @pytest.mark.parametrize(

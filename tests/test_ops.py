@@ -22,7 +22,7 @@ QUICKLY = {"xla_backend_optimization_level": 0}
 rows = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 KNOWN = [case for case in CASES if case.oracle is not None]
 LONG = {
-    *("antialias", "bilateral_filter", "dct_denoise", "match_search", "soft_canny", "wavelet_denoise"),
+    *("antialias", "bilateral_filter", "dct_denoise", "ecc", "match_search", "soft_canny", "wavelet_denoise"),
     *("black_hat", "closing", "morphological_gradient", "opening", "percentile_filter", "top_hat"),
 }
 """Which take ten seconds to half a minute to compile, or are two others one after the other: in the slow run they are

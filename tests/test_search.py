@@ -94,6 +94,7 @@ def test_several_copies_of_several_templates_are_found_and_no_place_twice(rng):
     assert (found.y[3], found.x[3], found.score[3]) == (-1, -1, 0)
 
 
+@pytest.mark.slow
 def test_scores_have_a_gradient_in_the_template(rng):
     scene = unit(rng, (40, 42, 1))
     template = jnp.asarray(scene[10:20, 12:24]) + 0.05

@@ -13,12 +13,13 @@ import numpy as np
 from jaximg import ops
 from jaximg.correct.fill import enlarge, halve
 from jaximg.correct.tiles import tiled
-from jaximg.models.estimate import REACH, deblocked, denoised, reach
+from jaximg.models import collaborative
+from jaximg.models.estimate import REACH, alike, deblocked, denoised
 from jaximg.models.stored import near_stored
 
-SIDES = {1: (256, 512), 3: (256, 512, 1024)}
-"""Sides of the squares that an estimate is made in, by channels: large, since they overlap by its reach; what compares
-the blocks of a grey picture holds hundreds of numbers for each pixel."""
+SIDES = 256, 512, 1024
+"""Sides of the squares that an estimate is made in: large, since they overlap by its reach. Comparing blocks takes
+hundreds of numbers for each pixel, and so the smaller ones."""
 EDGE = 32
 """How many pixels to each side what is stored depends on: beyond 16, doubling is undone to one part in a million."""
 COARSEST = 48
@@ -38,11 +39,26 @@ def estimate(image: np.ndarray, sigma: float) -> np.ndarray:
     Returns:
       `(H, W, C)` float32.
     """
-    level, channels = jnp.float32(sigma), image.shape[-1]
-    return tiled(lambda cut: _denoised(cut, level), image, rim=reach(channels), sides=SIDES[channels])
+    level = jnp.float32(sigma)
+    return tiled(lambda cut: _denoised(cut, level), image, rim=REACH, sides=SIDES)
 
 
-_denoised = jax.jit(denoised)
+def estimate_again(image: np.ndarray, first: np.ndarray, sigma: float) -> np.ndarray:
+    """What the grey network begins with the second time, `models.estimate.alike` of a picture of any size.
+
+    Args:
+      image: `(H, W, 1)` float32.
+      first: `(H, W, 1)` float32, what it answered.
+      sigma: the noise's standard deviation.
+
+    Returns:
+      `(H, W, 1)` float32.
+    """
+    level = jnp.float32(sigma)
+    return tiled(lambda *cuts: _alike(*cuts, level), image, first, rim=collaborative.REACH, sides=SIDES[:2])
+
+
+_denoised, _alike = jax.jit(denoised), jax.jit(alike)
 
 
 def denoise(image: np.ndarray, planes: np.ndarray) -> np.ndarray:

@@ -35,10 +35,11 @@ def load(name: str) -> tuple[nn.Module, Any]:
       name: one of `names()`; "denoise_color" takes what `models.estimate` makes of an RGB picture (`denoised`, or
         `deblocked` where there is no noise but a JPEG's), the picture, its noise level as a map (standard deviation on
         the [0, 1] scale), and how coarse its JPEG is (`models.restorer.coarseness`, 0 for none); "denoise_gray" the
-        same of a grey one; "inpaint" takes a grey picture, filled by `ops.inpaint_harmonic`, and a map of what is
-        known; "upscale" a grey picture, enlarged to twice its size by a bicubic kernel; "scratches" zeros, a picture
-        in three channels (the same thrice if grey) and ones, `(B, H, W, 1)` the others, and answers with the log odds
-        of each pixel to lie on a scratch.
+        same of a grey one, and before the level what was made of the picture so far: the estimate again, or its own
+        first answer, where the estimate is what `models.estimate.alike` makes of that; "inpaint" takes a grey picture,
+        filled by `ops.inpaint_harmonic`, and a map of what is known; "upscale" a grey picture, enlarged to twice its
+        size by a bicubic kernel; "scratches" zeros, a picture in three channels (the same thrice if grey) and ones,
+        `(B, H, W, 1)` the others, and answers with the log odds of each pixel to lie on a scratch.
 
     Returns:
       A linen module and its parameters, float32: `module.apply({"params": params}, image, *maps)` with a batch of

@@ -21,9 +21,9 @@ ALIKE = 5.0
 MORE = 1.25
 """A coder takes some of the noise away, and so the level that is read at high frequencies is too low."""
 
-RIM, SIDE = 176, 1488
-"""A part of a large picture sees so many pixels around it, as far as an estimate, a network and `hold` look together;
-with them it is two of the network's largest squares wide."""
+RIM, WIDE = {1: 288, 3: 176}, 1840
+"""A part of a large picture sees so many pixels around it, by channels: as far as an estimate, a network and `hold`
+look together, or the two estimates and answers of a grey one; with them it is two of the largest squares wide."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def deblock(image: np.ndarray, report: Report, how: How = USUAL) -> np.ndarray:
         halved = find_halved(x, quality)
 
         def one(part: np.ndarray) -> np.ndarray:
-            out = _network(part, classical.deblock(part, quality), 0.0, _coarseness(quality), ensemble=how.ensemble)
+            out = _network(classical.deblock(part, quality), part, 0.0, _coarseness(quality), ensemble=how.ensemble)
             return classical.hold(out, part, quality, halved)
 
         return _large(x, one, how)
@@ -120,22 +120,29 @@ def _denoise_coded(image: np.ndarray, report: Report, sigma: float, how: How) ->
 
 def _denoised(image: np.ndarray, sigma: float, coarse: float, how: How) -> np.ndarray:
     def one(part: np.ndarray) -> np.ndarray:
-        return _network(part, classical.estimate(part, sigma), sigma, coarse, ensemble=how.ensemble)
+        begun = classical.estimate(part, sigma)
+        if part.shape[-1] > 1:
+            return _network(begun, part, sigma, coarse, ensemble=how.ensemble)
+        first = _network(begun, part, begun, sigma, coarse)
+        return _network(classical.estimate_again(part, first, sigma), part, first, sigma, coarse, ensemble=how.ensemble)
 
     return _large(image, one, how)
 
 
 def _large(image: np.ndarray, repair: Callable[[np.ndarray], np.ndarray], how: How) -> np.ndarray:
-    return in_parts(repair, image, rim=RIM, side=SIDE, donate=how.donate)
+    rim = RIM[image.shape[-1]]
+    return in_parts(repair, image, rim=rim, side=WIDE - 2 * rim, donate=how.donate)
 
 
 def _coarseness(quality: float) -> float:
     return float(coarseness(quality))
 
 
-def _network(image: np.ndarray, begun: np.ndarray, *levels: float, ensemble: bool) -> np.ndarray:
-    maps = (np.full((*image.shape[:2], 1), level, np.float32) for level in levels)
-    return network.restore(NETWORKS[image.shape[-1]], begun, image, *maps, ensemble=ensemble)
+def _network(begun: np.ndarray, *maps: np.ndarray | float, ensemble: bool = False) -> np.ndarray:
+    """A denoiser's answer; a number is a map that is the same everywhere."""
+    *size, channels = begun.shape
+    whole = (x if isinstance(x, np.ndarray) else np.full((*size, 1), x, np.float32) for x in maps)
+    return network.restore(NETWORKS[channels], begun, *whole, ensemble=ensemble)
 
 
 def _aligned(image: np.ndarray, report: Report, repair: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

@@ -13,7 +13,7 @@ from jaximg.typing import Image
 BLOCK = 8
 STEP = 4
 """A group is gathered about every fourth block along either axis."""
-RADIUS = 12
+RADIUS = 16
 """How far from a block its like are looked for."""
 COUNT = 16
 """Blocks in a group, a power of two."""
@@ -29,14 +29,15 @@ _MARGIN = 2 * RADIUS + BLOCK
 def collaborative_wiener(noisy: Image, pilot: Image) -> jax.Array:
     """Removes white noise of unit variance from a grey picture, given a first estimate of what is under it.
 
-    About every fourth block of 8 x 8 pixels the 16 that resemble it most within 12 pixels are stacked; of the stack's
+    About every fourth block of 8 x 8 pixels the 16 that resemble it most within 16 pixels are stacked; of the stack's
     three-dimensional transform (a DCT of each block, a Haar transform along the stack) every coefficient is shrunk by
-    the Wiener filter that the pilot suggests, and the blocks go back to where they came from. They are compared in
-    the noisy picture: the pilot's error in a block would be matched with its like.
+    the Wiener filter that the pilot suggests, and the blocks go back to where they came from. They are compared in the
+    noisy picture, blurred a little: a pilot that a network made of a part of the picture is not bit for bit what it
+    makes of the whole, and where two blocks are alike to a hair another one would be taken.
 
     Args:
       noisy: `(..., H, W, 1)` floating point, a picture over its noise's standard deviation.
-      pilot: the same shape and scale, `ops.dct_denoise`'s answer, say.
+      pilot: the same shape and scale, a network's answer, say.
 
     Returns:
       `(..., H, W, 1)`, the dtype of `noisy`.
@@ -62,15 +63,21 @@ def collaborative_wiener(noisy: Image, pilot: Image) -> jax.Array:
 
 def _filter(pair: jax.Array) -> jax.Array:
     height, width = pair.shape[1:]
-    beyond = [(_MARGIN, _MARGIN + -size % STEP) for size in (height, width)]
+    beyond = [(_MARGIN + 1, _MARGIN + 1 + -size % STEP) for size in (height, width)]
     pair = jnp.pad(pair, [(0, 0), *beyond], mode="symmetric")
-    at = _groups(pair[0])
+    at, pair = _groups(_blurred(pair[0])), pair[:, 1:-1, 1:-1]
     noisy, pilot = (_along(_haar(COUNT), _coefficients(plane)[at]) for plane in pair)
     gain = jnp.square(pilot) / (jnp.square(pilot) + 1)
     weight = 1 / jnp.maximum(jnp.square(gain).sum((0, 2)), 1)
     stack = _along(_haar(COUNT).T, gain * noisy)
     out = _put_back(stack, weight, at, pair.shape[1:])
     return out[_MARGIN : _MARGIN + height, _MARGIN : _MARGIN + width]
+
+
+def _blurred(plane: jax.Array) -> jax.Array:
+    """Binomial over 3 x 3 pixels, without the outermost; by sums that give the same bits in a part of a picture."""
+    plane = (plane[:-2] + plane[2:]) / 4 + plane[1:-1] / 2
+    return (plane[:, :-2] + plane[:, 2:]) / 4 + plane[:, 1:-1] / 2
 
 
 def _groups(padded: jax.Array) -> jax.Array:

@@ -1,7 +1,8 @@
 """What the denoising networks begin with: the picture as shrinking the coefficients of overlapping blocks leaves it.
 
 A small network that is handed a good estimate has to learn only what that misses. What is alike in distant places a
-network of its reach can't compare: in grey pictures `collaborative_wiener` does it first.
+network of its reach can't compare: the grey one answers twice, and `alike` makes the second beginning of the first
+answer.
 """
 
 from functools import partial
@@ -10,7 +11,6 @@ import jax
 import jax.numpy as jnp
 
 from jaximg import ops
-from jaximg.models.collaborative import REACH as ALIKE
 from jaximg.models.collaborative import collaborative_wiener
 from jaximg.ops.dct import block_dct, block_idct, dct_matrix, quality_tables
 from jaximg.typing import Image, Scalar
@@ -27,20 +27,8 @@ _coloured = partial(ops.dct_denoise, blocks=(8, 16), overlap=2, decorrelate=Fals
 """Colour is smooth, and where it isn't the eye doesn't see it."""
 
 
-def reach(channels: int) -> int:
-    """How many pixels to each side a pixel of `denoised` depends on.
-
-    Example:
-      >>> reach(3), reach(1)
-      (32, 72)
-    """
-    return REACH + ALIKE if channels == 1 else REACH
-
-
 def denoised(image: Image, level: Scalar) -> jax.Array:
     """The picture without white noise: `ops.dct_denoise` in opponent colours, with fewer blocks over those but grey.
-
-    A grey picture's answer is the pilot of `collaborative_wiener`, which does better, for several times the work.
 
     Args:
       image: `(..., H, W, 1 or 3)` floating point, nominally [0, 1].
@@ -56,14 +44,40 @@ def denoised(image: Image, level: Scalar) -> jax.Array:
       True
     """
     image = jnp.asarray(image)
-    level = jnp.maximum(jnp.asarray(level, image.dtype), FAINTEST)
-    level = level.reshape(level.shape or (1,) * image.ndim)
+    level = _broadcast(level, image)
     basis = jnp.asarray(dct_matrix(image.shape[-1]), image.dtype)
     planes = jnp.matmul(image / level, basis.T, precision="highest")
     smooth = _smooth(planes, jnp.ones(2, image.dtype))
-    if image.shape[-1] == 1:
-        smooth = collaborative_wiener(planes, smooth)
     return jnp.matmul(smooth, basis, precision="highest") * level
+
+
+def alike(image: Image, first: Image, level: Scalar) -> jax.Array:
+    """The picture without white noise: `collaborative_wiener`, to which a first answer shows what is alike.
+
+    Args:
+      image: `(..., H, W, 1)` floating point, nominally [0, 1].
+      first: the same shape, the answer.
+      level: as `denoised` takes it.
+
+    Returns:
+      `(..., H, W, 1)`, the image's dtype.
+
+    Raises:
+      ValueError: colours, or two shapes.
+
+    Example:
+      >>> noisy = 0.1 * jax.random.normal(jax.random.key(0), (32, 32, 1))
+      >>> bool(jnp.std(alike(noisy, 0.1 * noisy, 0.1)) < 0.01)
+      True
+    """
+    image = jnp.asarray(image)
+    level = _broadcast(level, image)
+    return collaborative_wiener(image / level, jnp.asarray(first, image.dtype) / level) * level
+
+
+def _broadcast(level: Scalar, image: jax.Array) -> jax.Array:
+    level = jnp.maximum(jnp.asarray(level, image.dtype), FAINTEST)
+    return level.reshape(level.shape or (1,) * image.ndim)
 
 
 def deblocked(image: Image, quality: Scalar, *, whole: jax.Array | None = None) -> jax.Array:

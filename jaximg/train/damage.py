@@ -60,19 +60,25 @@ def denoise(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
 def denoise_gray(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
     """As `denoise`, of grey pictures made of colour ones by weights of any kind.
 
+    The network answers twice (`models.estimate.alike`), and learns both: every second picture has the estimate that
+    what is alike in the first one brings, and that one beside it, in place of an answer.
+
     Args:
       key: typed key.
       clean: `(B, H, W, 1 or 3)`.
 
     Returns:
-      As `denoise`, with one channel.
+      `(estimate, damaged, first, sigma, coarseness)` and the pictures, as `denoise`, with one channel.
 
     Example:
-      >>> jax.eval_shape(denoise_gray, jax.random.key(0), jnp.full((8, 16, 16, 3), 0.5))[1].shape
-      (8, 16, 16, 1)
+      >>> inputs, target = jax.eval_shape(denoise_gray, jax.random.key(0), jnp.full((8, 16, 16, 3), 0.5))
+      >>> [x.shape[-1] for x in inputs], target.shape
+      ([1, 1, 1, 1, 1], (8, 16, 16, 1))
     """
     mixing, damaging = jax.random.split(key)
-    return denoise(damaging, gray(mixing, clean))
+    (first, damaged, sigma, blocks), target = denoise(damaging, gray(mixing, clean))
+    second = first.at[1::2].set(estimate.alike(damaged[1::2], first[1::2], sigma[1::2]))
+    return (second, damaged, first, sigma, blocks), target
 
 
 def inpaint(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
