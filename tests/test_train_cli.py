@@ -188,7 +188,7 @@ def test_the_same_command_goes_on_and_after_the_end_begins_anew(capsys, tmp_path
         (["train", "gan_digit"], 2, "no config 'gan_digit': there are ambient_digits"),
         (["train", "demo"], 2, "needs config = Config(...)"),
         (["train", "cnn_digits", "--set", "ema"], 2, "--set ema: NAME=VALUE is wanted"),
-        (["train", "cnn_digits", "--set", "emma=1"], 2, "emma: no such setting; there are data"),
+        (["train", "cnn_digits", "--set", "emma=1", "--set", "steps=2"], 2, "emma: no such setting; there are data"),
         (["train", "cnn_digits", "--steps", "0"], 2, "both must be at least 1"),
         (["train", "cnn_digits", "--fsdp"], 2, "fsdp splits the parameters over a mesh"),
         (["train", "gan_digits", "--set", "remat=True"], 1, "a GAN's step keeps what it computes"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, UseAppendAction, arg
 
 from jaximg.cli import configs, runs
 from jaximg.cli.parse import Flag, Usage, parse
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jaximg.train.loop import Result
 
 Word = Annotated[str, arg(metavar="NAME|FILE")]
+Repeated = UseAppendAction[tuple[tuple[str, ...], ...]]
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Options:
     seed: Annotated[int | None, arg(metavar="N", help_behavior_hint="")] = None
     parallel: Annotated[str | None, arg(metavar="jit|pmap|mesh", help_behavior_hint="")] = None
     fsdp: Flag = False
-    set: Annotated[tuple[str, ...], arg(metavar="NAME=VALUE ...", help_behavior_hint="")] = ()
+    set: Annotated[Repeated, arg(metavar="NAME=VALUE ...")] = ()
     workdir: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
     runs: Annotated[Path, arg(metavar="DIR")] = Path("runs")
     force: Flag = False
@@ -92,11 +93,12 @@ def _settings(options: Options) -> "Config":
     if "data" in given and Path(given["data"]).exists():
         given["data"] = str(Path(given["data"]).resolve())
     settings = replace(settings, **given, fsdp=options.fsdp or settings.fsdp, profile=options.profile)
-    for word in options.set:
+    words = [word for some in options.set for word in some]
+    for word in words:
         if "=" not in word:
             raise Usage(f"--set {word}: NAME=VALUE is wanted")
     try:
-        settings = config.replaced(settings, dict(word.split("=", 1) for word in options.set))
+        settings = config.replaced(settings, dict(word.split("=", 1) for word in words))
     except ValueError as error:
         raise Usage(f"--set {error}") from None
     if settings.steps < 1 or settings.batch < 1:
