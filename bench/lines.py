@@ -120,11 +120,9 @@ def fitted(seen: Sequence[Seen]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Means, deviations and form, as `judge.odds` takes them."""
     features, true, weight = _features(seen), np.concatenate([s.true for s in seen]), _lengths(seen) / 100
     mean, deviation = features.mean(0), features.std(0)
-    size = len(mean) + 1
-    upper = np.triu_indices(size)
-    x = np.clip((features - mean) / deviation, -judge.FURTHEST, judge.FURTHEST)
-    x = np.concatenate([np.ones((len(x), 1)), x], 1)
-    form = np.zeros((size, size))
+    x = judge.standardised(features, mean, deviation)
+    form = np.zeros((x.shape[1], x.shape[1]))
+    upper = np.triu_indices(len(form))
     form[upper] = regression(x[:, upper[0]] * x[:, upper[1]], true, weight, RIDGE)
     return mean, deviation, form
 

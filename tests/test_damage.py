@@ -45,6 +45,17 @@ def test_correlated_noise_has_less_at_high_frequencies_than_in_all():
     assert damage.high_frequencies(smooth)[0] < 0.8 * damage.high_frequencies(noise)[0]
 
 
+def test_second_answers_are_learned_of_every_kind_of_damage(monkeypatch):
+    monkeypatch.setattr(damage, "denoise", lambda key, clean: ((clean, clean, clean, clean), clean))
+    monkeypatch.setattr("jaximg.models.estimate.alike", lambda image, first, level: 2 + first)
+    again = []
+    for seed in range(20):
+        (second, _, first, *_), _ = damage.denoise_gray(jax.random.key(seed), jnp.full((8, 8, 8, 3), 0.5))
+        again.append(np.asarray(second - first).mean((1, 2, 3)) > 1)
+    assert (np.sum(again, 1) == 4).all()
+    assert (np.mean(again, 0) > 0).all() and (np.mean(again, 0) < 1).all()
+
+
 def test_scratches_that_are_to_be_found_run_on_beyond_the_picture():
     clean = jnp.broadcast_to(jnp.asarray([0.6, 0.4, 0.5]), (32, 48, 48, 3))
     (start, seen, ones), where = jax.tree.map(np.asarray, jax.jit(damage.scratches)(jax.random.key(2), clean))

@@ -45,9 +45,14 @@ def odds(features: np.ndarray, mean: np.ndarray, deviation: np.ndarray, form: np
       >>> odds(np.array([3.0]), np.ones(1), np.ones(1), np.array([[0.5, 1.0], [0.0, 0.25]])).item()
       3.5
     """
-    x = np.clip((features - mean) / deviation, -FURTHEST, FURTHEST)
-    x = np.concatenate([np.ones_like(x[..., :1]), x], -1)
+    x = standardised(features, mean, deviation)
     return np.einsum("...i,ij,...j->...", x, form, x)
+
+
+def standardised(features: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """A one, and the features in standard deviations from their mean, `(..., n + 1)`."""
+    x = np.clip((features - mean) / deviation, -FURTHEST, FURTHEST)
+    return np.concatenate([np.ones_like(x[..., :1]), x], -1)
 
 
 @lru_cache

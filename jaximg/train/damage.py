@@ -60,8 +60,8 @@ def denoise(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
 def denoise_gray(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
     """As `denoise`, of grey pictures made of colour ones by weights of any kind.
 
-    The network answers twice (`models.estimate.alike`), and learns both: every second picture has the estimate that
-    what is alike in the first one brings, and that one beside it, in place of an answer.
+    The network answers twice (`models.estimate.alike`), and learns both: half of the pictures, any, have the estimate
+    that what is alike in the first one brings, and that one beside it, in place of an answer.
 
     Args:
       key: typed key.
@@ -75,9 +75,10 @@ def denoise_gray(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
       >>> [x.shape[-1] for x in inputs], target.shape
       ([1, 1, 1, 1, 1], (8, 16, 16, 1))
     """
-    mixing, damaging = jax.random.split(key)
+    mixing, damaging, choosing = jax.random.split(key, 3)
     (first, damaged, sigma, blocks), target = denoise(damaging, gray(mixing, clean))
-    second = first.at[1::2].set(estimate.alike(damaged[1::2], first[1::2], sigma[1::2]))
+    half = jax.random.permutation(choosing, clean.shape[0])[: clean.shape[0] // 2]
+    second = first.at[half].set(estimate.alike(damaged[half], first[half], sigma[half]))
     return (second, damaged, first, sigma, blocks), target
 
 
