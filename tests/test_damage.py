@@ -17,6 +17,7 @@ def batch():
     with pytest.MonkeyPatch.context() as patch:
         for name in ("denoised", "deblocked"):
             patch.setattr(f"jaximg.models.estimate.{name}", lambda damaged, level: damaged)
+        patch.setattr(damage, "patterned", lambda key, clean: clean)
         return spoilt()
 
 

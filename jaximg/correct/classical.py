@@ -17,9 +17,11 @@ from jaximg.models import collaborative
 from jaximg.models.estimate import REACH, alike, deblocked, denoised
 from jaximg.models.stored import near_stored
 
-SIDES = 256, 512, 1024
-"""Sides of the squares that an estimate is made in: large, since they overlap by its reach. Comparing blocks takes
-hundreds of numbers for each pixel, and so the smaller ones."""
+SIDES = 288, 544, 1056
+"""Sides of the squares that an estimate is made in: large, since they overlap by its reach, and with room for it beyond
+pictures of 256, 512 or 1024 pixels."""
+ALIKE_SIDES = 256, 512
+"""Of those in which blocks are compared: that takes hundreds of numbers for each pixel."""
 EDGE = 32
 """How many pixels to each side what is stored depends on: beyond 16, doubling is undone to one part in a million."""
 COARSEST = 48
@@ -55,7 +57,7 @@ def estimate_again(image: np.ndarray, first: np.ndarray, sigma: float) -> np.nda
       `(H, W, 1)` float32.
     """
     level = jnp.float32(sigma)
-    return tiled(lambda *cuts: _alike(*cuts, level), image, first, rim=collaborative.REACH, sides=SIDES[:2])
+    return tiled(lambda *cuts: _alike(*cuts, level), image, first, rim=collaborative.REACH, sides=ALIKE_SIDES)
 
 
 _denoised, _alike = jax.jit(denoised), jax.jit(alike)

@@ -6,12 +6,15 @@ several steps sees a very large picture part by part, so that it needs no more m
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import jax
 import numpy as np
 
 SIDES = (64, 256, 512)
-"""The sides of the squares, in pixels, multiples of 8: those with the least area in all are taken."""
+"""The sides of the squares, in pixels, multiples of 16: those with the least area in all are taken."""
+ALIGNED = 16
+"""Squares begin at multiples of this: twice a JPEG's block, whose chroma has half the size."""
 LARGE = 16_000_000
 """Pictures of more pixels are repaired in parts."""
 
@@ -25,13 +28,14 @@ def tiled(
 ) -> np.ndarray:
     """Applies `step` square by square.
 
-    Squares begin at multiples of 8 pixels, so JPEG's blocks are never cut.
+    Squares begin at multiples of 16 pixels, so JPEG's blocks are never cut. A square ends where the picture does, or it
+    sees `rim` pixels of what lies beyond: a step that mirrors what it is given may do so at its end.
 
     Args:
       step: takes the `(side, side, C)` cuts of all `images`, answers with the first one's successor; jitted.
       images: `(H, W, C)` float32 arrays of one height and width.
       rim: how many pixels around itself a pixel of the result depends on.
-      sides: of the squares, ascending, multiples of 8.
+      sides: of the squares, ascending, multiples of 16.
       beyond: how a picture goes on beyond its border: "symmetric", mirrored, or "zero".
 
     Returns:
@@ -44,10 +48,11 @@ def tiled(
     """
     height, width = images[0].shape[:2]
     rim = -(-rim // 8) * 8
-    side = min(sides, key=lambda side: _area(height, side, rim) * _area(width, side, rim))
+    starts = partial(_starts, rim=rim, seen=0 if beyond == "zero" else rim)
+    side = min(sides, key=lambda side: _area(starts(height, side), side) * _area(starts(width, side), side))
     out = np.empty((height, width, images[0].shape[-1]), np.float32)
-    for y in _starts(height, side, rim):
-        for x in _starts(width, side, rim):
+    for y in starts(height, side):
+        for x in starts(width, side):
             done = np.asarray(step(*(_cut(image, y, x, side, beyond) for image in images)))
             _paste(out, done, y, x, rim)
     return out
@@ -93,16 +98,24 @@ def in_parts(
     return out
 
 
-def _area(size: int, side: int, rim: int) -> float:
-    """How many pixels squares of a side are wide together, along one axis; one that is all rim gets nowhere."""
-    return float("inf") if size > side <= 2 * rim else side * len(_starts(size, side, rim))
+def _area(starts: Sequence[int], side: int) -> float:
+    """How many pixels the squares along one axis are wide together; of no squares, too many."""
+    return side * len(starts) or float("inf")
 
 
-def _starts(size: int, side: int, rim: int) -> range:
-    """Where squares begin so that each leaves its rim to its neighbours."""
-    if size <= side:
-        return range(0, 1)
-    return range(0, size - 2 * rim, side - 2 * rim)
+def _starts(size: int, side: int, rim: int, seen: int) -> Sequence[int]:
+    """Where squares begin so that each leaves its rim to its neighbours; none where a square is all rim.
+
+    The last one ends where the picture does, or `seen` pixels beyond or more.
+    """
+    if size <= side - seen or size == side:
+        return (0,)
+    step = side - 2 * rim
+    if step <= 0:
+        return ()
+    if size > side and size % ALIGNED == 0:
+        return (*range(0, size - side, step), size - side)
+    return range(0, size - 2 * rim + seen, step)
 
 
 def _cut(image: np.ndarray, y: int, x: int, side: int, beyond: str) -> np.ndarray:

@@ -15,6 +15,7 @@ from jaximg import degrade, ops
 from jaximg.models import estimate
 from jaximg.models.restorer import coarseness
 from jaximg.ops.dct import dct_matrix
+from jaximg.train.patterns import patterned
 from jaximg.typing import Key
 
 Inputs = tuple[jax.Array, ...]
@@ -32,9 +33,9 @@ _HIGH = (np.add.outer(np.arange(8), np.arange(8)) >= 9).astype(np.float32)
 def denoise(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
     """Half of the batch gets Gaussian noise, a quarter a camera's, a quarter JPEG.
 
-    The network begins with what `models.estimate` makes of the picture. The maps are the level of the noise and the
-    JPEG's coarseness. A camera's noise is told as a blind measurement would: by its high frequencies, up to a quarter
-    wrong.
+    One picture in sixteen is a regular pattern, which might be taken for noise (`patterns.patterned`). The network
+    begins with what `models.estimate` makes of the picture. The maps are the level of the noise and the JPEG's
+    coarseness. A camera's noise is told as a blind measurement would: by its high frequencies, up to a quarter wrong.
 
     Args:
       key: typed key.
@@ -48,8 +49,8 @@ def denoise(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
       >>> [x.shape[-1] for x in inputs], target.shape
       ([3, 3, 1, 1], (8, 16, 16, 3))
     """
-    keys = jax.random.split(key, 4)
-    clean = exposed(keys[3], clean)
+    keys = jax.random.split(key, 5)
+    clean = exposed(keys[3], patterned(keys[4], clean))
     half, rest = jnp.split(clean, 2)
     third, fourth = jnp.split(rest, 2)
     parts = gaussian(keys[0], half), camera(keys[1], third), jpeg(keys[2], fourth)
