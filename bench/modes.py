@@ -171,8 +171,8 @@ def _sweep(options: Namespace) -> Iterator[Row]:
     finished: list[list[float]] = []
     for name, (rate, seed) in cells.items():
         if name not in _swept(options.sweep):
-            faster = replace(base.optimizer, learning_rate=rate)
-            score = _run(replace(base, optimizer=faster, seed=seed), options, budget)
+            moved = replace(base.optimizer, learning_rate=rate, accumulate=1)
+            score = _run(replace(base, optimizer=moved, seed=seed), options, budget)
             options.sweep.write_text(json.dumps(_swept(options.sweep) | {name: score}, indent=1) + "\n")
         if score := _swept(options.sweep)[name]:
             finished.append(score)

@@ -13,6 +13,7 @@ import numpy as np
 from bench import modes
 from jaximg.evaluate import accuracy, class_histogram
 from jaximg.train import data, tasks
+from jaximg.train.begin import ship_discriminator
 from jaximg.train.folder import read_options, read_stats
 from jaximg.train.trained import Trained, load, ship
 
@@ -27,9 +28,12 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="the folder of a run")
     parser.add_argument("name", help="what it is to be called")
     parser.add_argument("--data", required=True, help="the data that it was trained on, with its test part")
+    parser.add_argument("--discriminator", action="store_true", help="ship it too, for runs that begin with both")
     parser.add_argument("--hardware", default="two CPU cores", help="what it was trained on")
     args = parser.parse_args()
     path = ship(load(args.run), args.name)
+    if args.discriminator:
+        print(ship_discriminator(args.run, args.name))
     shipped = load(args.name)
     sets = data.load(args.data), data.load(args.data, "test")
     if shipped.kind == "classifier":

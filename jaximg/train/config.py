@@ -138,6 +138,8 @@ class Gan(Config):
       discriminator: another.
       generator_options: what the generator is built with.
       discriminator_options: what the discriminator is built with.
+      begin: weights in place of random ones: the folder of a run, or a shipped generator that has its discriminator
+        beside it ("stacked_mnist").
       latent: numbers that a sample is made from.
       loss: a name of `jaximg.train.losses`: "nonsaturating", "hinge", "relativistic" and others.
       r1: weight of the penalty on the discriminator's gradient at real pictures; of two the second is reached when
@@ -171,6 +173,7 @@ class Gan(Config):
     discriminator: str = "gan_discriminator"
     generator_options: Mapping[str, Any] = field(default_factory=dict)
     discriminator_options: Mapping[str, Any] = field(default_factory=dict)
+    begin: str = ""
     latent: int = 100
     loss: str = "nonsaturating"
     r1: Ramped = 0.0

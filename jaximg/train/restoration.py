@@ -1,7 +1,6 @@
 """What `fit` needs to train a network that repairs pictures."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import flax.linen as nn
@@ -10,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaximg.models.weights import RESTORERS, read_weights, restorers
-from jaximg.train import losses
+from jaximg.train import begin, losses
 from jaximg.train.config import Restoration
 from jaximg.train.damage import RECIPES, Recipe
 from jaximg.train.data import DataError, Dataset
@@ -72,12 +70,12 @@ def task(
       RunError: an unknown recipe, a batch it can't share out, or weights to begin with that don't fit.
     """
     recipe, side = _recipe(settings), settings.size or 64
-    first = _weights(settings.begin) if settings.begin and sets else None
+    first = begin.restorer(settings.begin) if settings.begin and sets else None
 
     def init(key: Key) -> TrainState:
         inputs, _ = recipe(key, jnp.zeros((SHARES, side, side, 3)))
         state = init_restoration_state(model, tx, key, inputs, ema=settings.ema > 0)
-        return state if first is None else _begun(state, first, settings.begin)
+        return state if first is None else begin.begun(state, first, settings.begin)
 
     def make_step(axis_name: str | None) -> Any:
         return make_restoration_step(
@@ -135,25 +133,6 @@ def _recipe(settings: Restoration) -> Recipe:
     if settings.batch % SHARES:
         raise RunError(f"a batch of {settings.batch}: recipes share out multiples of {SHARES}")
     return RECIPES[settings.recipe]
-
-
-def _weights(name: str) -> Any:
-    """The parameters in a file, or of a network that `jaximg correct` runs."""
-    path = Path(name) if Path(name).is_file() else RESTORERS / f"{name}.npz"
-    if not path.is_file():
-        raise RunError(f"begin={name}: neither a file of weights nor a network; there are {', '.join(restorers())}")
-    try:
-        return read_weights(path)[1]["params"]
-    except ValueError as error:
-        raise RunError(f"begin={name}: {error}") from None
-
-
-def _begun(state: TrainState, params: Any, name: str) -> TrainState:
-    """The state before the first step, with other parameters than those drawn at random."""
-    if jax.tree.map(jnp.shape, params) != jax.tree.map(jnp.shape, state.params):
-        raise RunError(f"begin={name}: weights of another architecture; set model, options and recipe to theirs")
-    params = jax.tree.map(jnp.asarray, params)
-    return state.replace(params=params, ema=None if state.ema is None else jax.tree.map(jnp.copy, params))
 
 
 def _whole(images: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from jaximg.evaluate import (
     judge_generator,
     mode_statistics,
 )
-from jaximg.train import data, little, restoration
+from jaximg.train import begin, data, little, restoration
 from jaximg.train.alarm import Collapse
 from jaximg.train.config import Classifier, Config, Gan, Optimizer, Restoration
 from jaximg.train.data import Dataset
@@ -305,9 +305,10 @@ def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Data
     rates = _rates(settings)
     told: dict[str, Any] = {name: rate for name, rate in {**rates, **_paces(settings)}.items() if callable(rate)}
     label = {"label": jnp.zeros(1, jnp.int32)} if settings.conditional else {}
+    first = begin.gan(settings.begin) if settings.begin and sets else None
 
     def init(key: Key) -> TrainState:
-        return init_gan_state(
+        state = init_gan_state(
             generator,
             discriminator,
             tx_g,
@@ -320,6 +321,7 @@ def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Data
             aux=little.aux(settings),
             **label,
         )
+        return state if first is None else begin.begun(state, first, settings.begin)
 
     def make_step(axis_name: str | None) -> Any:
         return make_gan_step(

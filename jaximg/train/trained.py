@@ -20,6 +20,7 @@ from jaximg.train import config
 from jaximg.train.checkpoint import Checkpoints
 from jaximg.train.folder import CHECKPOINTS, OPTIONS, RunError, read_options
 from jaximg.train.gan import make_sampler
+from jaximg.train.state import TrainState
 
 SHIPPED = Path(__file__).parents[1] / "weights"
 
@@ -187,15 +188,38 @@ def _from_weights(name: str) -> Trained:
 def _from_run(path: Path) -> Trained:
     from jaximg.train import tasks
 
-    options, settings = read_options(path), settings_of(path)
-    shape, classes = tuple(options["facts"]["shape"]), tuple(options["facts"]["classes"])
-    task = tasks.task_of(settings, shape, classes)
+    settings, state = state_of(path)
+    return tasks.trained(settings, state, *_facts(path), name=str(path))
+
+
+def state_of(path: Path) -> tuple[config.Config, TrainState]:
+    """The config that a run was started with, and the best checkpoint that it kept, or else the newest.
+
+    Args:
+      path: the run's folder.
+
+    Returns:
+      Both.
+
+    Raises:
+      RunError: nothing sound in the folder.
+    """
+    from jaximg.train import tasks
+
+    settings = settings_of(path)
+    task = tasks.task_of(settings, *_facts(path))
     like = jax.jit(task.init)(jax.random.key(0))
     with Checkpoints(path / CHECKPOINTS, keep=settings.keep) as store:
         found = store.restore(like, step=store.best(task.best, task.mode))
     if found is None:
         raise RunError(f"{path}: no checkpoint yet that can be read")
-    return tasks.trained(settings, found.state, shape, classes, name=str(path))
+    return settings, found.state
+
+
+def _facts(path: Path) -> tuple[Any, Any]:
+    """Of a run's data: the shape of a picture, and the names of the classes."""
+    facts = read_options(path)["facts"]
+    return tuple(facts["shape"]), tuple(facts["classes"])
 
 
 def settings_of(path: Path) -> config.Config:
