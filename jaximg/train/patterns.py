@@ -23,7 +23,7 @@ def patterned(key: Key, image: jax.Array, *, share: float = SHARE) -> jax.Array:
       `(B, H, W, C)` in [0, 1].
 
     Example:
-      >>> out = patterned(jax.random.key(0), jnp.full((64, 8, 8, 1), 2.0))
+      >>> out = jax.jit(patterned)(jax.random.key(0), jnp.full((64, 8, 8, 1), 2.0))
       >>> int((out.max((1, 2, 3)) <= 1).sum())
       5
     """
