@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jaximg.models.weights import RESTORERS, read_weights, restorers, write_weights
 from jaximg.train.config import Gan
 from jaximg.train.folder import OPTIONS, RunError
-from jaximg.train.state import TrainState
-from jaximg.train.trained import SHIPPED, load, settings_of, state_of
+from jaximg.train.state import TrainState, variables
+from jaximg.train.trained import SHIPPED, load, state_of
 
 DISCRIMINATORS = SHIPPED / "discriminators"
 """Of generators that come with the package, by the same names."""
@@ -33,8 +33,8 @@ def restorer(name: str) -> Weights:
     path = Path(name) if Path(name).is_file() else RESTORERS / f"{name}.npz"
     if not path.is_file():
         raise RunError(f"begin={name}: neither a file of weights nor a network; there are {', '.join(restorers())}")
-    variables = _read(path, name)
-    return variables["params"], variables.get("batch_stats", {})
+    found = _read(path, name)
+    return found["params"], found.get("batch_stats", {})
 
 
 def gan(name: str) -> Weights:
@@ -97,14 +97,13 @@ def ship_discriminator(run: Path, name: str, folder: Path = DISCRIMINATORS) -> P
     Raises:
       RunError: a run of another kind.
     """
-    params, stats = (x["discriminator"] for x in gan(str(run)))
-    settings = settings_of(run)
+    settings, state = state_of(run)
     if not isinstance(settings, Gan) or settings.conditional:
         raise RunError(f"{run}: only discriminators that are told no class are shipped")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.npz"
-    variables = {"params": params, "batch_stats": stats} if stats else {"params": params}
-    write_weights(path, variables, model=settings.discriminator, **settings.discriminator_options)
+    found = variables(state.params["discriminator"], state.stats["discriminator"])
+    write_weights(path, found, model=settings.discriminator, **settings.discriminator_options)
     return path
 
 

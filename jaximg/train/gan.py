@@ -19,7 +19,7 @@ from jaximg.train.losses import (
     uniform_mix,
     zero_centred,
 )
-from jaximg.train.state import TrainState, Tree, as_float
+from jaximg.train.state import TrainState, Tree, as_float, variables
 from jaximg.train.update import (
     Batch,
     Metrics,
@@ -222,8 +222,7 @@ def make_sampler(generator: nn.Module) -> Callable[..., jax.Array]:
     """
 
     def sample(params: Tree, stats: Tree, z: jax.Array, **options: Any) -> jax.Array:
-        variables = {"params": params} | ({"batch_stats": stats} if stats else {})
-        out = generator.apply(variables, z, **options)
+        out = generator.apply(variables(params, stats), z, **options)
         return (jnp.asarray(out) + 1.0) * 0.5
 
     return sample

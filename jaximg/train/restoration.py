@@ -16,7 +16,7 @@ from jaximg.train.data import DataError, Dataset
 from jaximg.train.data.crops import crops
 from jaximg.train.folder import RunError
 from jaximg.train.loop import Task
-from jaximg.train.state import TrainState, init_restoration_state
+from jaximg.train.state import TrainState, init_restoration_state, variables
 from jaximg.train.steps import make_restoration_step
 from jaximg.typing import Key
 
@@ -152,8 +152,8 @@ def _trial(settings: Restoration, model: nn.Module) -> Callable[..., tuple[jax.A
     @jax.jit
     def tried(params: Any, stats: Any, clean: jax.Array) -> tuple[jax.Array, ...]:
         inputs, target = recipe(jax.random.key(0), clean)
-        variables = {"params": params, "batch_stats": stats} if stats else {"params": params}
-        return inputs[0], jnp.clip(shown(jnp.asarray(model.apply(variables, *inputs))), 0, 1), target
+        out = jnp.asarray(model.apply(variables(params, stats), *inputs))
+        return inputs[0], jnp.clip(shown(out), 0, 1), target
 
     return tried
 

@@ -129,6 +129,16 @@ def init_gan_state(
     )
 
 
+def variables(params: Tree, stats: Tree) -> dict[str, Tree]:
+    """What a module is applied with: parameters, and statistics where it has some.
+
+    Example:
+      >>> variables({"w": 1}, {})
+      {'params': {'w': 1}}
+    """
+    return {"params": params, "batch_stats": stats} if stats else {"params": params}
+
+
 def as_float(image: jax.Array) -> jax.Array:
     """Pictures in [0, 1]: 8-bit ones are divided by 255, floating ones pass.
 

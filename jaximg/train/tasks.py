@@ -28,7 +28,7 @@ from jaximg.train.folder import RunError
 from jaximg.train.gan import distances, make_gan_step
 from jaximg.train.loop import GRID, Task
 from jaximg.train.schedules import half_life, learning_rate, ramped
-from jaximg.train.state import TrainState, init_classifier_state, init_gan_state
+from jaximg.train.state import TrainState, init_classifier_state, init_gan_state, variables
 from jaximg.train.steps import make_classifier_step
 from jaximg.train.trained import Trained, build, load
 from jaximg.typing import Key
@@ -116,22 +116,22 @@ def trained(settings: Config, state: TrainState, shape: Shape, classes: tuple[st
     if isinstance(settings, Classifier):
         arguments = _arguments(settings, classes)
         params = state.params if state.ema is None else state.ema
-        variables = _variables(params, state.stats)
+        found = variables(params, state.stats)
         model = build(settings.model, arguments)
-        return Trained(name, "classifier", model, variables, settings.model, arguments, shape, classes, 0, step)
+        return Trained(name, "classifier", model, found, settings.model, arguments, shape, classes, 0, step)
     if isinstance(settings, Restoration):
-        variables = _variables(restoration.kept(state), state.stats)
+        found = variables(restoration.kept(state), state.stats)
         arguments = dict(settings.options)
         model = build(settings.model, arguments)
-        return Trained(name, "restorer", model, variables, settings.model, arguments, shape, (), 0, step)
+        return Trained(name, "restorer", model, found, settings.model, arguments, shape, (), 0, step)
     if not isinstance(settings, Gan):
         raise RunError(f"no model of a {type(settings).__name__}")
     arguments = _generator_arguments(settings, shape, classes)
     params = (state.params if state.ema is None else state.ema)["generator"]
-    variables = _variables(params, state.stats["generator"])
+    found = variables(params, state.stats["generator"])
     model = build(settings.generator, arguments)
     return Trained(
-        name, "generator", model, variables, settings.generator, arguments, shape, classes, settings.latent, step
+        name, "generator", model, found, settings.generator, arguments, shape, classes, settings.latent, step
     )
 
 
@@ -205,10 +205,6 @@ def shifted(key: Key, image: jax.Array, *, reach: int) -> jax.Array:
     wide = jnp.pad(image, ((reach, reach), (reach, reach), (0, 0)))
     corner = jax.random.randint(key, (2,), 0, 2 * reach + 1)
     return jax.lax.dynamic_slice(wide, (corner[0], corner[1], jnp.zeros_like(corner[0])), image.shape)
-
-
-def _variables(params: Any, stats: Any) -> dict[str, Any]:
-    return {"params": params, "batch_stats": stats} if stats else {"params": params}
 
 
 # --- classifiers -----------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from jax.sharding import PartitionSpec
 from jax.typing import DTypeLike
 
 from jaximg.train.precision import cast
-from jaximg.train.state import TrainState, Tree
+from jaximg.train.state import TrainState, Tree, variables
 from jaximg.typing import Key
 
 Batch = dict[str, Any]
@@ -42,10 +42,10 @@ def caller(model: nn.Module, axis_name: str | None, compute_dtype: DTypeLike) ->
         options = {name: value for name, value in options.items() if name in names}
         # without the index, dropout draws one mask for what is here: let each device's share have its own
         key = key if "index" in names else jax.random.fold_in(key, index[0].astype(jnp.uint32))
-        variables = {"params": cast(whole(params), compute_dtype)} | ({"batch_stats": stats} if stats else {})
+        given = variables(cast(whole(params), compute_dtype), stats)
         with jax.numpy_dtype_promotion("standard"):  # Flax's norms mix their float32 statistics with any other dtype
             out, changed = model.apply(
-                variables, *cast(inputs, compute_dtype), rngs={"dropout": key}, mutable=["batch_stats"], **options
+                given, *cast(inputs, compute_dtype), rngs={"dropout": key}, mutable=["batch_stats"], **options
             )
         new = changed.get("batch_stats", {})
         return out.astype(jnp.float32), jax.tree.map(lambda a, b: a.astype(b.dtype), new, stats)
