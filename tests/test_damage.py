@@ -40,10 +40,20 @@ def test_each_kind_has_its_share_of_the_batch_and_its_map(batch):
     np.testing.assert_allclose(levels, np.round(levels), atol=1e-3)
 
 
-def test_correlated_noise_has_less_at_high_frequencies_than_in_all():
-    noise = jax.random.normal(jax.random.key(0), (1, 64, 64, 1))
-    smooth = (noise + jnp.roll(noise, 1, 1) + jnp.roll(noise, 1, 2)) / 3**0.5
-    assert damage.high_frequencies(smooth)[0] < 0.8 * damage.high_frequencies(noise)[0]
+def test_coarse_noise_is_told_by_its_middle_frequencies_and_by_the_brightness():
+    noise = 0.1 * jax.random.normal(jax.random.key(0), (2, 64, 64, 3))
+    light = jnp.broadcast_to(jnp.linspace(0.0, 1.0, 64)[:, None, None], (2, 64, 64, 3))
+    noise = noise * jnp.exp(-light).at[1].set(1.0)
+    falling, level = damage.level_map(noise, light + noise)[..., 32, 0]
+    np.testing.assert_allclose(falling[8:56], 0.1 * jnp.exp(-light)[0, 8:56, 0, 0], rtol=0.15)
+    np.testing.assert_allclose(level, 0.1, rtol=0.2)
+    smooth = (noise + jnp.roll(noise, 1, 1) + jnp.roll(noise, (1, 1), (1, 2)) + jnp.roll(noise, 1, 2)) / 2
+    assert damage.level_map(smooth, light)[1].mean() > 1.2 * level.mean()
+
+
+def test_some_pictures_are_taken_in_little_light():
+    bright = damage.exposed(jax.random.key(0), jnp.full((400, 1, 1, 1), 0.8)).ravel()
+    assert 0.1 < (bright < 0.8 * 0.5).mean() < 0.3 and bright.min() > 0.02
 
 
 def test_second_answers_are_learned_of_every_kind_of_damage(monkeypatch):
@@ -69,7 +79,8 @@ def test_scratches_that_are_to_be_found_run_on_beyond_the_picture():
     touched = np.abs(quiet - np.median(quiet, (1, 2), keepdims=True)).max(-1, keepdims=True) > 0.05
     assert not (touched & (where[0:16:2] == 0)).any() and touched.sum() > 0.7 * where[0:16:2].sum()
     grey = (np.ptp(seen, axis=-1) == 0).all((1, 2))
-    coloured = np.ptp(np.median(seen, (1, 2)), axis=-1) > 0.03
+    middle = np.median(seen, (1, 2))
+    coloured = np.ptp(middle, axis=-1) > 0.1 * middle.max(-1)
     assert grey[:16].any() and grey[16:].any() and (coloured == ~grey).all()
 
 

@@ -10,7 +10,7 @@ import optax
 import pytest
 
 from jaximg.models import ConvDiscriminator, ConvGenerator
-from jaximg.models.conv_gan import PRESETS, Residual, grown, halved, plan
+from jaximg.models.conv_gan import PRESETS, DenseResidual, Residual, grown, halved, plan
 from jaximg.train import config, data, tasks
 from jaximg.train.data import DataError, Dataset
 from jaximg.train.folder import RunError
@@ -91,6 +91,18 @@ def test_what_a_run_s_length_decides_is_told_and_pairs_survive_json_and_the_comm
 def test_a_residual_block_begins_as_the_identity():
     x = jax.random.normal(jax.random.key(0), (1, 3, 3, 4))
     assert jnp.array_equal(Residual(2, 3).init_with_output(jax.random.key(1), x)[0], x)
+    assert jnp.array_equal(DenseResidual(3).init_with_output(jax.random.key(1), x[0, 0])[0], x[0, 0])
+
+
+def test_dense_blocks_stand_where_a_picture_is_one_vector():
+    few, sizes = {"features": (8, 4), "blocks": 1, "patch": 4}, {}
+    for dense in (0, 2):
+        nets = ConvGenerator(**few, dense=dense), ConvDiscriminator(**few, dense=dense)
+        made, g = nets[0].init_with_output(jax.random.key(0), jnp.ones((2, 5)))
+        g, d = g["params"], nets[1].init(jax.random.key(0), made)["params"]
+        sizes[dense] = [sum(x.size for x in jax.tree.leaves(p)) for p in (g, d)]
+    assert {"dense0", "dense1"} <= g.keys() & d.keys()
+    assert np.array_equal(np.subtract(sizes[2], sizes[0]), [2 * (8 * 8 + 8 + 8 * 8)] * 2)
 
 
 @pytest.mark.parametrize("side", PRESETS)
@@ -151,6 +163,41 @@ def test_packed_pictures_are_neighbours_judged_as_one_and_fakes_and_reals_apart(
     fake = 4 * (0.25 + 2 * 0.25)
     np.testing.assert_allclose(metrics["margin"], (real[0] + real[1]) / 2 - fake, rtol=1e-5)
     np.testing.assert_allclose(metrics["r1"], 0.5 * 4 * (1 + 4), rtol=1e-5)
+
+
+class Energy(nn.Module):
+    """A score whose gradient is the picture itself."""
+
+    @nn.compact
+    def __call__(self, image):
+        weight = self.param("weight", jax.nn.initializers.ones, ())
+        return weight * jnp.sum(jnp.square(image), (1, 2, 3)) / 2
+
+
+@pytest.mark.parametrize("pack", [1, 2])
+def test_penalties_of_some_pictures_look_at_every_other_set_and_scores_at_all(pack):
+    tx = optax.sgd(0.0)
+    image = jnp.arange(8.0).reshape(8, 1, 1, 1) * jnp.ones((8, 2, 2, 1)) / 8
+    state = init_gan_state(Fixed(), Energy(), tx, tx, jax.random.key(0), image, latent=1, together=pack)
+    batch = {"image": image}
+
+    def metrics(every: int) -> dict[str, jax.Array]:
+        options = dict(latent=1, loss="relativistic", r1=1.0, r2=1.0, pack=pack, penalise_every=every)
+        return jax.jit(make_gan_step(Fixed(), Energy(), tx, tx, **options))(state, batch)[1]
+
+    whole, half = metrics(1), metrics(2)
+    squares = jnp.sum(jnp.square(2 * image - 1), (1, 2, 3)).reshape(-1, pack).sum(1) / 2
+    np.testing.assert_allclose(whole["r1"], squares.mean(), rtol=1e-5)
+    np.testing.assert_allclose(half["r1"], squares[::2].mean(), rtol=1e-5)
+    np.testing.assert_allclose(half["r2"], whole["r2"], rtol=1e-5)
+    for name in ("loss_d", "margin", "sign"):
+        np.testing.assert_allclose(half[name], whole[name], rtol=1e-5)
+
+
+def test_penalties_of_no_pictures_are_refused():
+    settings = config.Gan(generator="conv_generator", discriminator="conv_discriminator", penalise_every=0)
+    with pytest.raises(RunError, match="penalise_every"):
+        tasks.task_of(settings, (28, 28, 1), tuple("0123456789"))
 
 
 def test_classes_and_packing_do_not_go_together():

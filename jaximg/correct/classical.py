@@ -4,6 +4,7 @@ The networks begin with them, and they serve alone where no network is at home: 
 the channels share.
 """
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import jax
@@ -31,33 +32,41 @@ COARSEST = 48
 # --- noise -----------------------------------------------------------------------------------------------------------
 
 
-def estimate(image: np.ndarray, sigma: float) -> np.ndarray:
+def estimate(image: np.ndarray, sigma: float | np.ndarray) -> np.ndarray:
     """What a network begins with, `models.estimate.denoised` of a picture of any size.
 
     Args:
       image: `(H, W, C)` float32.
-      sigma: the noise's standard deviation.
+      sigma: the noise's standard deviation, or a map of it, `(H, W, 1)` float32.
 
     Returns:
       `(H, W, C)` float32.
     """
-    level = jnp.float32(sigma)
-    return tiled(lambda cut: _denoised(cut, level), image, rim=REACH, sides=SIDES)
+    return _leveled(_denoised, image, level=sigma, rim=REACH, sides=SIDES)
 
 
-def estimate_again(image: np.ndarray, first: np.ndarray, sigma: float) -> np.ndarray:
+def estimate_again(image: np.ndarray, first: np.ndarray, sigma: float | np.ndarray) -> np.ndarray:
     """What the grey network begins with the second time, `models.estimate.alike` of a picture of any size.
 
     Args:
       image: `(H, W, 1)` float32.
       first: `(H, W, 1)` float32, what it answered.
-      sigma: the noise's standard deviation.
+      sigma: as `estimate` takes it.
 
     Returns:
       `(H, W, 1)` float32.
     """
-    level = jnp.float32(sigma)
-    return tiled(lambda *cuts: _alike(*cuts, level), image, first, rim=collaborative.REACH, sides=ALIKE_SIDES)
+    return _leveled(_alike, image, first, level=sigma, rim=collaborative.REACH, sides=ALIKE_SIDES)
+
+
+def _leveled(
+    step: Callable[..., jax.Array], *images: np.ndarray, level: float | np.ndarray, rim: int, sides: Sequence[int]
+) -> np.ndarray:
+    """`tiled` of a step that takes the level last, cut like a picture where it is a map."""
+    if isinstance(level, np.ndarray):
+        return tiled(step, *images, level, rim=rim, sides=sides)
+    same = jnp.float32(level)
+    return tiled(lambda *cuts: step(*cuts, same), *images, rim=rim, sides=sides)
 
 
 _denoised, _alike = jax.jit(denoised), jax.jit(alike)

@@ -33,6 +33,8 @@ class Report:
       noise_confidence: low where it may be fine texture.
       noise_planes: the noise of each channel after an orthonormal DCT of the channels (grey, red - blue, green -
         magenta); empty: the same in all.
+      noise_levels: of a colour JPEG, which a camera may have made: what the noise is where the picture is as bright as
+        each of `levels.KNOTS`, from black to white; empty: the same everywhere.
       jpeg_quality: 1 to 100, or None where the picture never was a JPEG.
       jpeg_confidence: 1 where the file says so itself.
       jpeg_corner: row and column, 0 to 7, where JPEG's first whole block begins.
@@ -54,6 +56,7 @@ class Report:
     noise_sigma: float = 0.0
     noise_confidence: float = 0.0
     noise_planes: tuple[float, ...] = ()
+    noise_levels: tuple[float, ...] = field(default=(), repr=False)
     jpeg_quality: int | None = None
     jpeg_confidence: float = 0.0
     jpeg_corner: tuple[int, int] = (0, 0)
@@ -156,11 +159,14 @@ def _damage(pixels: np.ndarray, alpha: np.ndarray | None, tables: Sequence[np.nd
     noise = find_noise(pixels, known)
     if jpeg.quality is not None and worth_deblocking(jpeg.quality, jpeg.confidence) and len(noise.planes) == 3:
         noise = of_camera(noise, jpeg.quality)
+    else:
+        noise = replace(noise, levels=())
     nothing = np.zeros((*pixels.shape[:2], 1), bool)
     return Report(
         noise_sigma=noise.sigma,
         noise_confidence=noise.confidence,
         noise_planes=noise.planes,
+        noise_levels=noise.levels,
         jpeg_quality=jpeg.quality,
         jpeg_confidence=jpeg.confidence,
         jpeg_corner=jpeg.corner,

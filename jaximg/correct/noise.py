@@ -13,9 +13,9 @@ from statistics import NormalDist
 
 import numpy as np
 
+from jaximg.correct.levels import EVEN, MIDDLE, SIDE, find_levels
 from jaximg.ops.dct import block_basis, dct_matrix
 
-SIDE = 8
 SMOOTHEST = 0.03
 """The share of the blocks that is looked at."""
 FEWEST = 300
@@ -38,8 +38,6 @@ CLIPPED = 0.3
 _DOWN, _ACROSS = np.divmod(np.arange(SIDE * SIDE), SIDE)
 HIGH = _DOWN + _ACROSS >= 9
 LOW = (_DOWN + _ACROSS < 7) & (_DOWN + _ACROSS > 0)
-EVEN = ((_DOWN + _ACROSS) % 2 == 0) & (_DOWN + _ACROSS > 0)
-MIDDLE = ((_DOWN + _ACROSS) == 3) | ((_DOWN + _ACROSS) == 5)
 _DCT = block_basis(SIDE).astype(np.float32)
 
 
@@ -55,6 +53,8 @@ class Noise:
       middle: the first plane's at middle frequencies, where noise is strong that is not white, or has been coded; 0 for
         pictures of less than some 170 x 170 pixels.
       whiteness: about 1.3 for white noise, a third of that for texture.
+      levels: the first plane's at middle frequencies by the brightness, as `levels.find_levels` tells it; empty for
+        pictures as small.
     """
 
     sigma: float = 0.0
@@ -62,6 +62,7 @@ class Noise:
     confidence: float = 0.0
     middle: float = 0.0
     whiteness: float = 0.0
+    levels: tuple[float, ...] = ()
 
 
 def find_noise(image: np.ndarray, known: np.ndarray | None = None) -> Noise:
@@ -97,8 +98,11 @@ def find_noise(image: np.ndarray, known: np.ndarray | None = None) -> Noise:
     sigmas = tuple(sigma for sigma, _ in readings)
     sigma = float(np.sqrt(np.mean(np.square(sigmas))))
     white = float(np.average([whiteness for _, whiteness in readings], weights=np.square(sigmas) + 1e-12))
-    middle = _middle(energies[0]) if usable.sum() >= MANY else 0.0
-    return Noise(sigma, sigmas, _confidence(sigma, white, int(usable.sum())), middle, white)
+    confidence = _confidence(sigma, white, int(usable.sum()))
+    if usable.sum() < MANY:
+        return Noise(sigma, sigmas, confidence, whiteness=white)
+    levels = find_levels(pixels[usable].mean((1, 2)), energies[0])
+    return Noise(sigma, sigmas, confidence, _middle(energies[0]), white, levels)
 
 
 def of_camera(noise: Noise, quality: float) -> Noise:

@@ -10,6 +10,7 @@ from jaximg.correct.diagnose import Report
 from jaximg.correct.fill import fill_smoothly
 from jaximg.correct.holes import fill
 from jaximg.correct.jpeg import find_halved
+from jaximg.correct.levels import level_map
 from jaximg.correct.tears import mend, put_back
 from jaximg.correct.tiles import in_parts
 from jaximg.models.restorer import coarseness
@@ -24,6 +25,10 @@ MORE = 1.25
 RIM, WIDE = {1: 288, 3: 176}, 1840
 """A part of a large picture sees so many pixels around it, by channels: as far as an estimate, a network and `hold`
 look together, or the two estimates and answers of a grey one; with them it is two of the largest squares wide."""
+
+
+Level = float | tuple[float, ...]
+"""The noise's standard deviation, or one for each of `levels.KNOTS`."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,8 @@ def fill_impulses(image: np.ndarray, report: Report, how: How = USUAL) -> np.nda
 def denoise(image: np.ndarray, report: Report, how: How = USUAL) -> np.ndarray:
     """Removes noise of `report.noise_sigma`, as far as the report is sure of it; in `one_go` with a JPEG's blocks."""
     if one_go(report):
-        return _denoise_coded(image, report, MORE * float(np.sqrt(np.mean(np.square(report.noise_planes)))), how)
+        level = report.noise_levels or MORE * float(np.sqrt(np.mean(np.square(report.noise_planes))))
+        return _denoise_coded(image, report, level, how)
     planes = report.noise_planes if len(report.noise_planes) == image.shape[-1] else (report.noise_sigma,)
     sigma = np.broadcast_to(report.noise_confidence * np.asarray(planes, np.float32), image.shape[-1:])
     if len(sigma) in NETWORKS and sigma.max() <= ALIKE * sigma.min():
@@ -113,13 +119,14 @@ def one_go(report: Report) -> bool:
     return report.jpeg_quality is not None and len(report.noise_planes) == 3
 
 
-def _denoise_coded(image: np.ndarray, report: Report, sigma: float, how: How) -> np.ndarray:
+def _denoise_coded(image: np.ndarray, report: Report, level: Level, how: How) -> np.ndarray:
     coarse = _coarseness(report.jpeg_quality or 100)
-    return _aligned(image, report, lambda x: _denoised(x, sigma, coarse, how))
+    return _aligned(image, report, lambda x: _denoised(x, level, coarse, how))
 
 
-def _denoised(image: np.ndarray, sigma: float, coarse: float, how: How) -> np.ndarray:
+def _denoised(image: np.ndarray, level: Level, coarse: float, how: How) -> np.ndarray:
     def one(part: np.ndarray) -> np.ndarray:
+        sigma = level_map(part, level) if isinstance(level, tuple) else level
         begun = classical.estimate(part, sigma)
         if part.shape[-1] > 1:
             return _network(begun, part, sigma, coarse, ensemble=how.ensemble)

@@ -145,6 +145,7 @@ class Gan(Config):
       r1: weight of the penalty on the discriminator's gradient at real pictures; of two the second is reached when
         `ramp` is over.
       r2: the same at generated ones.
+      penalise_every: both look at every so manieth picture of a batch; at every second, a step takes a quarter less.
       ramp: the share of the run over which weights and the half-life of the average change.
       pack: how many pictures the discriminator judges together, as channels of one; 1 for each by itself.
       conditional: whether both networks are told the class.
@@ -178,6 +179,7 @@ class Gan(Config):
     loss: str = "nonsaturating"
     r1: Ramped = 0.0
     r2: Ramped = 0.0
+    penalise_every: int = 1
     ramp: float = 0.2
     pack: int = 1
     conditional: bool = False

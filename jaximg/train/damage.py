@@ -14,7 +14,7 @@ import numpy as np
 from jaximg import degrade, ops
 from jaximg.models import estimate
 from jaximg.models.restorer import coarseness
-from jaximg.ops.dct import dct_matrix
+from jaximg.ops.dct import block_dct
 from jaximg.train.patterns import patterned
 from jaximg.typing import Key
 
@@ -27,7 +27,10 @@ LINES, STROKES, WRITTEN = 2, 10, 24
 """Scratches and strokes drawn on a picture, and half the length in pixels of what is written."""
 AROUND, MANY = 3, 6
 """Scratches that are to be found are those of a picture so many times as large, which has so many."""
-_HIGH = (np.add.outer(np.arange(8), np.arange(8)) >= 9).astype(np.float32)
+DARK = 0.2
+"""The share of pictures that are taken in little light, where a camera's noise is strongest."""
+_SUMS = np.add.outer(np.arange(8), np.arange(8))
+_MIDDLE = ((_SUMS == 3) | (_SUMS == 5)).astype(np.float32)
 
 
 def denoise(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
@@ -35,7 +38,8 @@ def denoise(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
 
     One picture in sixteen is a regular pattern, which might be taken for noise (`patterns.patterned`). The network
     begins with what `models.estimate` makes of the picture. The maps are the level of the noise and the JPEG's
-    coarseness. A camera's noise is told as a blind measurement would: by its high frequencies, up to a quarter wrong.
+    coarseness. A camera's noise is told as a blind measurement would: by its middle frequencies, as they change with
+    the brightness (`level_map`), up to a quarter wrong.
 
     Args:
       key: typed key.
@@ -55,7 +59,7 @@ def denoise(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
     third, fourth = jnp.split(rest, 2)
     parts = gaussian(keys[0], half), camera(keys[1], third), jpeg(keys[2], fourth)
     begun, damaged, sigma, blocks = (jnp.concatenate(part) for part in zip(*parts, strict=True))
-    return (begun, damaged, _map(sigma, clean), _map(blocks, clean)), clean
+    return (begun, damaged, sigma, _map(blocks, clean)), clean
 
 
 def denoise_gray(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
@@ -227,7 +231,7 @@ def strokes(key: Key, hw: tuple[int, int], width: jax.Array) -> jax.Array:
 
 
 Damaged = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
-"""What `models.estimate` makes of the pictures, the damaged pictures, sigma and coarseness of each."""
+"""What `models.estimate` makes of the pictures, the damaged pictures, a map of sigma, and the coarseness of each."""
 
 
 def gaussian(key: Key, clean: jax.Array) -> Damaged:
@@ -236,7 +240,8 @@ def gaussian(key: Key, clean: jax.Array) -> Damaged:
     sigma = jax.random.uniform(level, clean.shape[:1], maxval=STRONGEST)
     noisy = degrade.gaussian_noise(noise, clean, sigma=sigma)
     noisy = _alternate(noisy, in_8_bits(noisy))
-    return estimate.denoised(noisy, _map(sigma, noisy)), noisy, sigma, jnp.zeros_like(sigma)
+    told = _map(sigma, noisy)
+    return estimate.denoised(noisy, told), noisy, told, jnp.zeros_like(sigma)
 
 
 def camera(key: Key, clean: jax.Array) -> Damaged:
@@ -250,8 +255,8 @@ def camera(key: Key, clean: jax.Array) -> Damaged:
     quality = jax.random.uniform(keys[3], size, minval=50, maxval=98)
     out = _alternate(_coded(noisy, quality), noisy)
     wrong = jax.random.uniform(keys[4], size, minval=0.8, maxval=1.25)
-    sigma, blocks = wrong * high_frequencies(out - clean), _alternate(coarseness(quality), jnp.zeros_like(quality))
-    return estimate.denoised(out, _map(sigma, out)), out, sigma, blocks
+    told = _map(wrong, out) * level_map(out - clean, out)
+    return estimate.denoised(out, told), out, told, _alternate(coarseness(quality), jnp.zeros_like(quality))
 
 
 def _blurred_noise(key: Key, clean: jax.Array) -> jax.Array:
@@ -280,7 +285,12 @@ def jpeg(key: Key, clean: jax.Array) -> Damaged:
     quality = jax.random.uniform(key, clean.shape[:1], minval=5, maxval=95)
     quality = _alternate(5 + (quality - 5) * 35 / 90, quality)
     coded = _coded(clean, quality)
-    return jax.vmap(estimate.deblocked)(coded, quality), coded, jnp.zeros_like(quality), coarseness(quality)
+    return (
+        jax.vmap(estimate.deblocked)(coded, quality),
+        coded,
+        _map(jnp.zeros_like(quality), coded),
+        coarseness(quality),
+    )
 
 
 def in_8_bits(image: jax.Array) -> jax.Array:
@@ -293,32 +303,45 @@ def in_8_bits(image: jax.Array) -> jax.Array:
     return jnp.round(255 * jnp.clip(image, 0, 1)) / 255
 
 
-def high_frequencies(noise: jax.Array) -> jax.Array:
-    """The level of white noise with the same energy in the high half of an 8 x 8 DCT: what can be measured blind.
+def level_map(noise: jax.Array, picture: jax.Array) -> jax.Array:
+    """How strong noise is where: by its middle frequencies, as a power of e to a line in the picture's brightness.
 
     Args:
       noise: `(B, H, W, C)`, sides multiples of 8.
+      picture: the same shape, which has the noise in it.
 
     Returns:
-      `(B,)`.
+      `(B, H, W, 1)`: where noise is white and the same all over, its standard deviation.
 
     Example:
       >>> noise = 0.1 * jax.random.normal(jax.random.key(0), (1, 64, 64, 3))
-      >>> f"{high_frequencies(noise)[0]:.2f}"
-      '0.10'
+      >>> level = level_map(noise, 0.5 + noise)
+      >>> f"{level.min():.2f} to {level.max():.2f}"
+      '0.10 to 0.10'
     """
-    batch, height, width, channels = noise.shape
-    high = jnp.asarray(_HIGH, noise.dtype).reshape(1, 1, 1, 1, 8, 8)
-    dct = jnp.asarray(dct_matrix(8), noise.dtype)
-    blocks = noise.reshape(batch, height // 8, 8, width // 8, 8, channels)
-    energy = jnp.square(jnp.einsum("ki,bpiqjc,lj->bpqckl", dct, blocks, dct)) * high
-    return jnp.sqrt(jnp.mean(energy, (1, 2, 3, 4, 5)) / float(_HIGH.mean()) + 1e-12)
+    grey = jnp.sum(noise, -1, keepdims=True) / noise.shape[-1] ** 0.5
+    batch, height, width = noise.shape[:3]
+    blocks = block_dct(grey).reshape(batch, height // 8, 8, width // 8, 8)
+    energy = jnp.einsum("bpiqj,ij->bpq", jnp.square(blocks), jnp.asarray(_MIDDLE / _MIDDLE.sum(), noise.dtype))
+    power = jnp.log(energy + 1e-8)
+    bright = ops.gaussian_blur(jnp.mean(picture, -1, keepdims=True), 4.0)
+    shade = jnp.mean(bright.reshape(batch, height // 8, 8, width // 8, 8), (2, 4))
+    mean, centre = (jnp.mean(x, (1, 2), keepdims=True) for x in (power, shade))
+    spread = jnp.mean(jnp.square(shade - centre), (1, 2), keepdims=True)
+    slope = jnp.mean((shade - centre) * (power - mean), (1, 2), keepdims=True) / (spread + 1e-3)
+    # the mean over blocks of the logarithm is too low; of the energy it isn't
+    line = slope * (shade - centre)
+    offset = jnp.log(jnp.mean(energy * jnp.exp(-line), (1, 2), keepdims=True) + 1e-8)
+    exponent = offset[..., None] + slope[..., None] * (bright - centre[..., None])
+    return jnp.exp(0.5 * jnp.clip(exponent, -14.0, 0.0))
 
 
 def exposed(key: Key, image: jax.Array) -> jax.Array:
-    """The same scene in other light: brightness 0.6 to 1.1 times, channels up to a tenth apart; clipped."""
-    light, tint = jax.random.split(key)
-    brightness = jax.random.uniform(light, (image.shape[0], 1, 1, 1), minval=0.6, maxval=1.1)
+    """The same scene in other light: 0.6 to 1.1 times as bright, some darker; channels up to a tenth apart; clipped."""
+    light, tint, night = jax.random.split(key, 3)
+    size = (image.shape[0], 1, 1, 1)
+    brightness = jax.random.uniform(light, size, minval=0.6, maxval=1.1)
+    brightness = jnp.where(jax.random.bernoulli(night, DARK, size), jnp.square(brightness - 0.4), brightness)
     balance = jax.random.uniform(tint, (image.shape[0], 1, 1, image.shape[-1]), minval=0.9, maxval=1.1)
     return jnp.clip(image * brightness * balance, 0, 1)
 

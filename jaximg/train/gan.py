@@ -7,6 +7,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.typing import DTypeLike
 
@@ -56,6 +57,7 @@ def make_gan_step(
     loss: str | Adversarial = "nonsaturating",
     r1: Rate = 0.0,
     r2: Rate = 0.0,
+    penalise_every: int = 1,
     gradient_penalty: float = 0.0,
     augment: Augment | None = None,
     damage: Damage | None = None,
@@ -85,6 +87,8 @@ def make_gan_step(
       loss: a name in `losses.GAN_LOSSES`, or a pair of functions.
       r1: weight of the penalty on reals, a number or a schedule.
       r2: weight of the penalty on fakes.
+      penalise_every: both look at every so manieth pair of a real and a fake, at each step; the penalties of a batch
+        are more than half of a step's work. Of pairs that are judged together, at all or none.
       gradient_penalty: weight of WGAN-GP's penalty (10 in the paper).
       augment: `(key, picture, strength) -> picture` on one `(H, W, C)` in [-1, 1], differentiable, on all that the
         discriminator sees; strength is `state.aux["strength"]`, 1 if missing.
@@ -135,7 +139,9 @@ def make_gan_step(
         fake = _damaged(damage, key, batch, fake)
         batch = batch | {"strength": strength}
         scores = partial(judge, params, batch=batch)
-        on_real, on_fake, stats, penalties = _compare(scores, stats, key, real, fake, weights, pack)
+        on_real, on_fake, stats, penalties = _compare(
+            scores, stats, key, batch, real, fake, weights, pack, penalise_every
+        )
         if "gradient_penalty" in weights:
             mixed = mixture(real, fake, uniform_mix(keys_of(key, "mix", batch["index"])))
             gradient = input_gradients(lambda x: scores(stats, key=key, image=x)[0], mixed)[1]
@@ -303,26 +309,55 @@ def _scores(
 
 
 def _compare(
-    scores: Callable[..., Any], stats: Tree, key: Key, real: jax.Array, fake: jax.Array, weights: Any, pack: int
+    scores: Callable[..., Any],
+    stats: Tree,
+    key: Key,
+    batch: Batch,
+    real: jax.Array,
+    fake: jax.Array,
+    weights: Any,
+    pack: int,
+    every: int,
 ):
     """Scores of reals and fakes, new statistics, and the penalties asked for.
 
-    Without statistics both go through in one pass, whose one vjp gives both penalties.
+    Without statistics both go through in one pass, whose one vjp gives both penalties; where few are penalised, the
+    others in one of their own.
     """
     if stats:
         on_real, stats = scores(stats, key=named(key, "real"), image=real)
         on_fake, stats = scores(stats, key=named(key, "fake"), image=fake)
         return on_real, on_fake, stats, {}
-    both = jnp.stack([real, fake], 1).reshape(-1, *real.shape[1:])
 
-    def one(x: jax.Array) -> jax.Array:
-        return scores(stats, key=key, image=x)[0]
+    def judged(batch: Batch, real: jax.Array, fake: jax.Array, *, penalised: bool):
+        both = jnp.stack([real, fake], 1).reshape(-1, *real.shape[1:])
 
-    if not {"r1", "r2"} & set(weights):
-        pairs, penalties = one(both).reshape(-1, 2), {}
-    else:
+        def one(x: jax.Array) -> jax.Array:
+            return scores(stats, key=key, image=x, batch=batch)[0]
+
+        if not penalised:
+            return one(both).reshape(-1, 2), {}
         out, gradient = input_gradients(one, both)
         squares = jnp.mean(zero_centred(_together(gradient, pack, 2)).reshape(-1, 2), 0)
-        pairs = out.reshape(-1, 2)
-        penalties = {name: squares[i] for i, name in enumerate(("r1", "r2")) if name in weights}
+        return out.reshape(-1, 2), {name: squares[i] for i, name in enumerate(("r1", "r2")) if name in weights}
+
+    if not {"r1", "r2"} & set(weights):
+        pairs, penalties = judged(batch, real, fake, penalised=False)
+    elif every == 1:
+        pairs, penalties = judged(batch, real, fake, penalised=True)
+    else:
+        some, others = (partial(_taken, which) for which in _split(len(real), pack, every))
+        pairs, penalties = judged(*some((batch, real, fake)), penalised=True)
+        pairs = jnp.concatenate([pairs, judged(*others((batch, real, fake)), penalised=False)[0]])
     return pairs[:, 0], pairs[:, 1], stats, penalties
+
+
+def _split(count: int, pack: int, every: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which examples are penalised and which aren't; those that are judged together go the same way."""
+    sets = np.arange(count).reshape(-1, pack)
+    return sets[::every].reshape(-1), np.delete(sets, np.s_[::every], 0).reshape(-1)
+
+
+def _taken(which: np.ndarray, tree: Any) -> Any:
+    """These examples of all that has a batch axis."""
+    return jax.tree.map(lambda x: x[which] if x.ndim else x, tree)

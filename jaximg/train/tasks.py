@@ -282,6 +282,8 @@ def _told(settings: Gan, classes: tuple[str, ...]) -> dict[str, Any]:
 def _check_gan(settings: Gan) -> None:
     if settings.conditional and settings.pack > 1:
         raise RunError("pictures of several classes can't be judged together: pack=1 with conditional=True")
+    if settings.penalise_every < 1:
+        raise RunError(f"penalise_every={settings.penalise_every}: 1 for all pictures, 2 for every other, and so on")
     if settings.remat:
         raise RunError("a GAN's step keeps what it computes: no remat; optimizer.accumulate=2 takes half the memory")
     for_d, parts = settings.discriminator_optimizer, settings.optimizer.accumulate
@@ -328,6 +330,7 @@ def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Data
             latent=settings.latent,
             loss=settings.loss,
             pack=settings.pack,
+            penalise_every=settings.penalise_every,
             accumulate=settings.optimizer.accumulate,
             axis_name=axis_name,
             skip_nonfinite=settings.patience > 0,

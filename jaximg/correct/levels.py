@@ -1,0 +1,99 @@
+"""How strong is the noise where the picture is dark, and where it is bright?
+
+A camera's noise changes with the light, by a factor of two or three in one picture, and it has few of the high
+frequencies that tell white noise. So blocks are sorted by their brightness, and of each shade the smoothest are taken,
+judged by every other frequency; those between, the middle ones, tell. Where there are smooth places, the smoothest
+blocks and the next ones have the same noise; where all is texture, the next ones have more, and such a shade tells
+nothing: what is said of it comes from its neighbours.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaximg import ops
+from jaximg.correct.tiles import tiled
+
+SIDE = 8
+KNOTS = np.linspace(0, 1, 21)
+"""The brightnesses that a level is given for."""
+SHADES, FEWEST = 10, 300
+"""So many shades are told apart; one of fewer blocks is left out."""
+SMOOTHEST, NEXT = (0.0, 0.03), (0.06, 0.12)
+"""The shares of a shade's blocks, in the order of their smoothness, that are compared."""
+FLAT = 1.15
+"""What the next blocks have may be so many times what the smoothest have."""
+FALL = 0.4
+"""Beyond the brightest shade that tells, noise falls with this power of the brightness: photons, behind a gamma."""
+BLUR = 4.0
+"""A pixel is as bright as what lies around it, in pixels of a Gaussian's sigma."""
+
+_SUM = np.add.outer(np.arange(SIDE), np.arange(SIDE)).ravel()
+EVEN = (_SUM % 2 == 0) & (_SUM > 0)
+MIDDLE = (_SUM == 3) | (_SUM == 5)
+
+
+def find_levels(brightness: np.ndarray, energy: np.ndarray) -> tuple[float, ...]:
+    """The noise at each of `KNOTS`.
+
+    Args:
+      brightness: `(N,)`, means of blocks.
+      energy: `(N, 64)`, squares of the coefficients of their 8 x 8 DCT.
+
+    Returns:
+      Standard deviations, one for each of `KNOTS`; none where no shade tells.
+
+    Example:
+      >>> rng = np.random.default_rng(0)
+      >>> levels = find_levels(rng.random(9000), 0.01 * rng.standard_normal((9000, 64)) ** 2)
+      >>> len(levels), f"{min(levels):.2f} to {max(levels):.2f}"
+      (21, '0.10 to 0.10')
+    """
+    shade = np.minimum((SHADES * np.clip(brightness, 0, 1)).astype(int), SHADES - 1)
+    groups = [np.flatnonzero(shade == i) for i in range(SHADES)]
+    groups = [group for group in groups if len(group) >= FEWEST]
+    if not groups:
+        return ()
+    light = np.array([brightness[group].mean() for group in groups])
+    smooth, after = np.array([_smoothest(energy[group]) for group in groups]).T
+    tells = after < FLAT * smooth
+    if not tells.any():
+        return ()
+    told = np.exp(np.interp(light, light[tells], np.log(smooth[tells])))
+    last = np.flatnonzero(tells)[-1]
+    told[last + 1 :] *= (light[last + 1 :] / light[last]) ** -FALL
+    levels = np.interp(KNOTS, light, np.minimum(told, smooth))
+    return tuple(float(level) for level in levels)
+
+
+def _smoothest(energy: np.ndarray) -> tuple[float, float]:
+    """What the smoothest blocks have at middle frequencies, and the next."""
+    order = np.argsort(energy[:, EVEN].sum(1))
+    middle = energy[order][:, MIDDLE].mean(1)
+    cuts = ([int(share * len(order)) for share in shares] for shares in (SMOOTHEST, NEXT))
+    smooth, after = (float(np.sqrt(middle[start : max(stop, start + FEWEST // 5)].mean())) for start, stop in cuts)
+    return max(smooth, 1e-6), max(after, 1e-6)
+
+
+def level_map(image: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
+    """The noise at each pixel of a picture.
+
+    Args:
+      image: `(H, W, C)` float32.
+      levels: as `find_levels` returns them.
+
+    Returns:
+      `(H, W, 1)` float32.
+
+    Example:
+      >>> level_map(np.full((64, 64, 3), 0.5, np.float32), tuple(np.linspace(0.1, 0.2, 21))).mean().round(3).item()
+      0.15
+    """
+    at = jnp.asarray(levels, jnp.float32)
+    bright = image.mean(-1, keepdims=True, dtype=np.float32)
+    return tiled(lambda cut: _level_map(cut, at), bright, rim=int(4 * BLUR))
+
+
+@jax.jit
+def _level_map(bright: jax.Array, levels: jax.Array) -> jax.Array:
+    return jnp.interp(ops.gaussian_blur(bright, BLUR), jnp.asarray(KNOTS, bright.dtype), levels)
