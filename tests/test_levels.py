@@ -19,7 +19,7 @@ def energy(level):
 
 
 def test_noise_that_falls_with_the_brightness_is_read_at_each():
-    levels = np.array(find_levels(LIGHT, energy(0.08 - 0.05 * LIGHT)))
+    levels = np.array(find_levels(LIGHT, energy(0.08 - 0.05 * LIGHT))[0])
     inside = (KNOTS > 0.05) & (KNOTS < 0.95)
     np.testing.assert_allclose(levels[inside], (0.08 - 0.05 * KNOTS)[inside], rtol=0.1)
 
@@ -28,19 +28,20 @@ def test_a_shade_of_texture_alone_takes_its_noise_from_its_neighbours():
     level = np.full(LIGHT.shape, 0.02)
     textured = (LIGHT > 0.4) & (LIGHT < 0.5)
     level[textured] = 0.02 + 0.05 * np.exp(RNG.standard_normal(textured.sum()))
-    assert abs(np.array(find_levels(LIGHT, energy(level))) - 0.02).max() < 0.003
+    levels, share = find_levels(LIGHT, energy(level))
+    assert abs(np.array(levels) - 0.02).max() < 0.003 and abs(share - 0.9) < 0.01
 
 
 def test_beyond_the_last_shade_that_tells_noise_falls():
     textured = LIGHT > 0.5
     level = np.where(textured, 0.02 + 0.2 * np.exp(RNG.standard_normal(len(LIGHT))), 0.02)
-    levels = np.array(find_levels(LIGHT, energy(level)))
+    levels = np.array(find_levels(LIGHT, energy(level))[0])
     assert (np.diff(levels[KNOTS > 0.5]) <= 0).all() and 0.012 < levels[-1] < 0.018
 
 
 def test_texture_and_too_few_blocks_tell_nothing():
-    assert find_levels(LIGHT, energy(np.exp(RNG.standard_normal(len(LIGHT))))) == ()
-    assert find_levels(LIGHT[:200], energy(np.ones(200))) == ()
+    assert find_levels(LIGHT, energy(np.exp(RNG.standard_normal(len(LIGHT))))) == ((), 0.0)
+    assert find_levels(LIGHT[:200], energy(np.ones(200))) == ((), 0.0)
     assert not (EVEN & MIDDLE).any()
 
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from jaximg import io
 from jaximg.correct.impulses import find_impulses
-from jaximg.correct.jpeg import find_jpeg
+from jaximg.correct.jpeg import Jpeg, find_jpeg
 from jaximg.correct.missing import find_missing
-from jaximg.correct.noise import find_noise, of_camera
+from jaximg.correct.noise import Noise, find_noise, of_camera
 from jaximg.correct.scratches import find_scratches
 from jaximg.correct.tears import Bands, Tear, find_bands, find_tear, mend, put_back
 from jaximg.typing import Image, Mask, check_image, check_mask
@@ -33,8 +33,8 @@ class Report:
       noise_confidence: low where it may be fine texture.
       noise_planes: the noise of each channel after an orthonormal DCT of the channels (grey, red - blue, green -
         magenta); empty: the same in all.
-      noise_levels: of a colour JPEG, which a camera may have made: what the noise is where the picture is as bright as
-        each of `levels.KNOTS`, from black to white; empty: the same everywhere.
+      noise_levels: of a camera's noise in a colour picture: what it is where the picture is as bright as each of
+        `levels.KNOTS`, from black to white; empty: the same everywhere.
       jpeg_quality: 1 to 100, or None where the picture never was a JPEG.
       jpeg_confidence: 1 where the file says so itself.
       jpeg_corner: row and column, 0 to 7, where JPEG's first whole block begins.
@@ -156,11 +156,7 @@ def _damage(pixels: np.ndarray, alpha: np.ndarray | None, tables: Sequence[np.nd
     scratches = find_scratches(pixels) if impulses.confidence == 0 else None
     known = ~(missing.mask[..., 0] | impulses.mask.any(-1) | (scratches.mask[..., 0] if scratches else False))
     jpeg = find_jpeg(pixels, tables)
-    noise = find_noise(pixels, known)
-    if jpeg.quality is not None and worth_deblocking(jpeg.quality, jpeg.confidence) and len(noise.planes) == 3:
-        noise = of_camera(noise, jpeg.quality)
-    else:
-        noise = replace(noise, levels=())
+    noise = _noise(pixels, known, jpeg)
     nothing = np.zeros((*pixels.shape[:2], 1), bool)
     return Report(
         noise_sigma=noise.sigma,
@@ -177,6 +173,15 @@ def _damage(pixels: np.ndarray, alpha: np.ndarray | None, tables: Sequence[np.nd
         impulses=impulses.mask,
         impulses_confidence=impulses.confidence,
     )
+
+
+def _noise(pixels: np.ndarray, known: np.ndarray, jpeg: Jpeg) -> Noise:
+    """Noise that is white, or that a camera has made, or a coder has left."""
+    noise = find_noise(pixels, known)
+    coded = worth_deblocking(jpeg.quality, jpeg.confidence)
+    if len(noise.planes) == 3 and (coded or noise.confidence < SURE):
+        return of_camera(noise, jpeg.quality if coded else None)
+    return replace(noise, levels=())
 
 
 def _displaced(pixels: np.ndarray, alpha: np.ndarray | None, mask: Mask | None, pieces: bool) -> tuple[Tear, Bands]:

@@ -33,37 +33,39 @@ EVEN = (_SUM % 2 == 0) & (_SUM > 0)
 MIDDLE = (_SUM == 3) | (_SUM == 5)
 
 
-def find_levels(brightness: np.ndarray, energy: np.ndarray) -> tuple[float, ...]:
-    """The noise at each of `KNOTS`.
+def find_levels(brightness: np.ndarray, energy: np.ndarray) -> tuple[tuple[float, ...], float]:
+    """The noise at each of `KNOTS`, and how much of the picture tells it.
 
     Args:
       brightness: `(N,)`, means of blocks.
       energy: `(N, 64)`, squares of the coefficients of their 8 x 8 DCT.
 
     Returns:
-      Standard deviations, one for each of `KNOTS`; none where no shade tells.
+      Standard deviations, one for each of `KNOTS`, none where no shade tells; and the share of the blocks that have a
+      shade which tells.
 
     Example:
       >>> rng = np.random.default_rng(0)
-      >>> levels = find_levels(rng.random(9000), 0.01 * rng.standard_normal((9000, 64)) ** 2)
-      >>> len(levels), f"{min(levels):.2f} to {max(levels):.2f}"
-      (21, '0.10 to 0.10')
+      >>> levels, share = find_levels(rng.random(9000), 0.01 * rng.standard_normal((9000, 64)) ** 2)
+      >>> len(levels), f"{min(levels):.2f} to {max(levels):.2f}", share
+      (21, '0.10 to 0.10', 1.0)
     """
     shade = np.minimum((SHADES * np.clip(brightness, 0, 1)).astype(int), SHADES - 1)
     groups = [np.flatnonzero(shade == i) for i in range(SHADES)]
     groups = [group for group in groups if len(group) >= FEWEST]
     if not groups:
-        return ()
+        return (), 0.0
     light = np.array([brightness[group].mean() for group in groups])
     smooth, after = np.array([_smoothest(energy[group]) for group in groups]).T
     tells = after < FLAT * smooth
     if not tells.any():
-        return ()
+        return (), 0.0
     told = np.exp(np.interp(light, light[tells], np.log(smooth[tells])))
     last = np.flatnonzero(tells)[-1]
     told[last + 1 :] *= (light[last + 1 :] / light[last]) ** -FALL
     levels = np.interp(KNOTS, light, np.minimum(told, smooth))
-    return tuple(float(level) for level in levels)
+    share = sum(len(group) for group, tell in zip(groups, tells, strict=True) if tell) / len(brightness)
+    return tuple(float(level) for level in levels), share
 
 
 def _smoothest(energy: np.ndarray) -> tuple[float, float]:
@@ -80,7 +82,7 @@ def level_map(image: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
 
     Args:
       image: `(H, W, C)` float32.
-      levels: as `find_levels` returns them.
+      levels: one for each of `KNOTS`.
 
     Returns:
       `(H, W, 1)` float32.

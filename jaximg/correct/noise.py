@@ -22,14 +22,12 @@ FEWEST = 300
 """But at least so many blocks."""
 MOST = 60_000
 """More blocks than these are not tried: every picture takes about the same time."""
-SURELY = 3 / 255
-"""Noise of so much at middle frequencies is believed in a JPEG,"""
-FINE = 25.0
-"""and more below this quality, in proportion."""
-TEXTURE, COLOURED = 3 / 255, 0.06
-"""What is stronger than this at high frequencies must have so much of it in the colours too,"""
-COARSE, WHITE = 5 / 255, 0.35
-"""and what is stronger than that must be as white as this."""
+SURELY, FINE = 3 / 255, 25.0
+"""Noise of so much at middle frequencies is believed in a JPEG, and more below this quality, in proportion;"""
+UNCODED = 8 / 255
+"""of so much in a picture that is none, and may be meant as it is."""
+TELLING = (0.05, 0.15)
+"""Where less of the picture tells the noise by its brightness it is texture; where more does, noise."""
 MANY = 3000
 """Of so many blocks some are smooth, in nearly every picture."""
 CLIPPED = 0.3
@@ -55,6 +53,7 @@ class Noise:
       whiteness: about 1.3 for white noise, a third of that for texture.
       levels: the first plane's at middle frequencies by the brightness, as `levels.find_levels` tells it; empty for
         pictures as small.
+      telling: the share of the picture whose shades tell `levels`: near 1 where there is noise all over.
     """
 
     sigma: float = 0.0
@@ -63,6 +62,7 @@ class Noise:
     middle: float = 0.0
     whiteness: float = 0.0
     levels: tuple[float, ...] = ()
+    telling: float = 0.0
 
 
 def find_noise(image: np.ndarray, known: np.ndarray | None = None) -> Noise:
@@ -101,38 +101,36 @@ def find_noise(image: np.ndarray, known: np.ndarray | None = None) -> Noise:
     confidence = _confidence(sigma, white, int(usable.sum()))
     if usable.sum() < MANY:
         return Noise(sigma, sigmas, confidence, whiteness=white)
-    levels = find_levels(pixels[usable].mean((1, 2)), energies[0])
-    return Noise(sigma, sigmas, confidence, _middle(energies[0]), white, levels)
+    told = find_levels(pixels[usable].mean((1, 2)), energies[0])
+    return Noise(sigma, sigmas, confidence, _middle(energies[0]), white, *told)
 
 
-def of_camera(noise: Noise, quality: float) -> Noise:
-    """A camera's noise in a JPEG: told from texture by its middle frequencies and its colours.
+def of_camera(noise: Noise, quality: float | None = None) -> Noise:
+    """A camera's noise, which is not white: told from texture by its middle frequencies.
 
-    It is not white, and the coder takes its high frequencies away. A lens leaves smooth places in nearly every picture,
-    and there one without noise has hardly any middle frequencies. Where all is texture they are strong; but texture is
-    grey, or far from white.
+    A lens leaves smooth places in nearly every picture, and there one without noise has hardly any middle frequencies.
+    Where all is texture they are strong, but stronger in one place than in the next: no shade tells `levels`.
 
     Args:
       noise: what `find_noise` found in an RGB picture.
-      quality: of the JPEG, 1 to 100; coarse steps leave grains of their own.
+      quality: of the JPEG, 1 to 100, whose coarse steps leave grains of their own, and whose coder takes high
+        frequencies away; None of what is none.
 
     Returns:
       The same with the strength of what is left and how sure it is; the planes are still those at high frequencies.
-      Not sure, but where the noise is white, of what seems to be texture.
+      Without levels where it is not sure.
 
     Example:
-      >>> of_camera(Noise(0.001, (0.002, 0.0005, 0.0005), middle=0.02), 80).confidence
-      1.0
-      >>> of_camera(Noise(0.05, (0.05, 0.0, 0.0), middle=0.2), 80).confidence
-      0.0
+      >>> noise = Noise(0.001, (0.002, 0.0005, 0.0005), middle=0.02, levels=(0.02,) * 21, telling=0.9)
+      >>> of_camera(noise, 80).confidence, of_camera(replace(noise, telling=0.02), 80).confidence
+      (1.0, 0.0)
     """
-    grey, *colours = noise.planes
-    if grey > TEXTURE and (min(colours) < COLOURED * grey or grey > COARSE and noise.whiteness < WHITE):
-        return noise
-    grain = SURELY * max(1.0, FINE / quality)
-    surely = _rise(noise.middle, 0.5 * grain, 1.5 * grain)
+    _, *colours = noise.planes
+    grain = UNCODED if quality is None else SURELY * max(1.0, FINE / quality)
+    surely = _rise(noise.middle, 0.5 * grain, 1.5 * grain) * _rise(noise.telling, *TELLING)
     sigma = float(np.sqrt(np.mean(np.square((noise.middle, *colours)))))
-    return replace(noise, sigma=max(sigma, noise.sigma), confidence=max(surely, noise.confidence))
+    levels = noise.levels if surely >= 0.5 else ()
+    return replace(noise, sigma=max(sigma, noise.sigma), confidence=max(surely, noise.confidence), levels=levels)
 
 
 def _confidence(sigma: float, whiteness: float, blocks: int) -> float:

@@ -76,7 +76,7 @@ def fill_impulses(image: np.ndarray, report: Report, how: How = USUAL) -> np.nda
 
 def denoise(image: np.ndarray, report: Report, how: How = USUAL) -> np.ndarray:
     """Removes noise of `report.noise_sigma`, as far as the report is sure of it; in `one_go` with a JPEG's blocks."""
-    if one_go(report):
+    if report.noise_levels or one_go(report):
         level = report.noise_levels or MORE * float(np.sqrt(np.mean(np.square(report.noise_planes))))
         return _denoise_coded(image, report, level, how)
     planes = report.noise_planes if len(report.noise_planes) == image.shape[-1] else (report.noise_sigma,)
@@ -120,7 +120,7 @@ def one_go(report: Report) -> bool:
 
 
 def _denoise_coded(image: np.ndarray, report: Report, level: Level, how: How) -> np.ndarray:
-    coarse = _coarseness(report.jpeg_quality or 100)
+    coarse = _coarseness(report.jpeg_quality) if report.jpeg_quality else 0.0
     return _aligned(image, report, lambda x: _denoised(x, level, coarse, how))
 
 
