@@ -26,6 +26,8 @@ SURELY, FINE = 3 / 255, 25.0
 """Noise of so much at middle frequencies is believed in a JPEG, and more below this quality, in proportion;"""
 UNCODED = 8 / 255
 """of so much in a picture that is none, and may be meant as it is."""
+COLOURED, STILL = 0.3, 0.012
+"""Sensors see colours apart: noise has so much of its strength in its colours, texture less; and so much in a JPEG."""
 TELLING = (0.05, 0.15)
 """Where less of the picture tells the noise by its brightness it is texture; where more does, noise."""
 MANY = 3000
@@ -48,7 +50,7 @@ class Noise:
       planes: the same for each channel after an orthonormal DCT of the channels (for RGB: grey, red - blue, green -
         magenta); equal where the channels' noise is independent, and large in the first alone where they share it.
       confidence: 0 to 1; low where it may be fine texture, which is not white.
-      middle: the first plane's at middle frequencies, where noise is strong that is not white, or has been coded; 0 for
+      middle: of each plane at middle frequencies, where noise is strong that is not white, or has been coded; empty for
         pictures of less than some 170 x 170 pixels.
       whiteness: about 1.3 for white noise, a third of that for texture.
       levels: the first plane's at middle frequencies by the brightness, as `levels.find_levels` tells it; empty for
@@ -59,7 +61,7 @@ class Noise:
     sigma: float = 0.0
     planes: tuple[float, ...] = ()
     confidence: float = 0.0
-    middle: float = 0.0
+    middle: tuple[float, ...] = ()
     whiteness: float = 0.0
     levels: tuple[float, ...] = ()
     telling: float = 0.0
@@ -102,14 +104,15 @@ def find_noise(image: np.ndarray, known: np.ndarray | None = None) -> Noise:
     if usable.sum() < MANY:
         return Noise(sigma, sigmas, confidence, whiteness=white)
     told = find_levels(pixels[usable].mean((1, 2)), energies[0])
-    return Noise(sigma, sigmas, confidence, _middle(energies[0]), white, *told)
+    return Noise(sigma, sigmas, confidence, tuple(map(_middle, energies)), white, *told)
 
 
 def of_camera(noise: Noise, quality: float | None = None) -> Noise:
     """A camera's noise, which is not white: told from texture by its middle frequencies.
 
     A lens leaves smooth places in nearly every picture, and there one without noise has hardly any middle frequencies.
-    Where all is texture they are strong, but stronger in one place than in the next: no shade tells `levels`.
+    Where all is texture they are strong, but stronger in one place than in the next: no shade tells `levels`. And
+    what is the same all over but has no colours is a surface's grain, or a film's.
 
     Args:
       noise: what `find_noise` found in an RGB picture.
@@ -121,14 +124,17 @@ def of_camera(noise: Noise, quality: float | None = None) -> Noise:
       Without levels where it is not sure.
 
     Example:
-      >>> noise = Noise(0.001, (0.002, 0.0005, 0.0005), middle=0.02, levels=(0.02,) * 21, telling=0.9)
+      >>> noise = Noise(0.001, (0.002, 0.0005, 0.0005), middle=(0.02, 0.005, 0.005), levels=(0.02,) * 21, telling=0.9)
       >>> of_camera(noise, 80).confidence, of_camera(replace(noise, telling=0.02), 80).confidence
       (1.0, 0.0)
     """
-    _, *colours = noise.planes
+    if not noise.middle:
+        return noise
+    grey, *colours = noise.middle
     grain = UNCODED if quality is None else SURELY * max(1.0, FINE / quality)
-    surely = _rise(noise.middle, 0.5 * grain, 1.5 * grain) * _rise(noise.telling, *TELLING)
-    sigma = float(np.sqrt(np.mean(np.square((noise.middle, *colours)))))
+    colour = COLOURED if quality is None else STILL
+    surely = _about(grey, grain) * _about(min(colours) / max(grey, 1e-6), colour) * _rise(noise.telling, *TELLING)
+    sigma = float(np.sqrt(np.mean(np.square(noise.middle))))
     levels = noise.levels if surely >= 0.5 else ()
     return replace(noise, sigma=max(sigma, noise.sigma), confidence=max(surely, noise.confidence), levels=levels)
 
@@ -136,6 +142,11 @@ def of_camera(noise: Noise, quality: float | None = None) -> Noise:
 def _confidence(sigma: float, whiteness: float, blocks: int) -> float:
     """White, and stronger than the eight bits' own rounding and the finest grain of a good photograph."""
     return float(_rise(whiteness, 0.55, 0.9) * _rise(255 * sigma, 0.5, 3.0) * min(1.0, blocks / 100))
+
+
+def _about(x: float, middle: float) -> float:
+    """From half of `middle` to half as much again."""
+    return _rise(x, 0.5 * middle, 1.5 * middle)
 
 
 def _rise(x: float, low: float, high: float) -> float:
