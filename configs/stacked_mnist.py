@@ -13,14 +13,17 @@ config = Gan(
     stack=3,
     generator="conv_generator",
     discriminator="conv_discriminator",
+    generator_options={"features": (256, 128, 64), "blocks": 1, "dense": 2},
+    discriminator_options={"features": (256, 128, 64), "blocks": 1, "dense": 2},
     latent=64,
     loss="relativistic",
     r1=(10.0, 3.0),
     r2=(10.0, 3.0),
-    steps=62_000,
+    penalise_every=2,
+    steps=42_000,
     batch=64,
     optimizer=Optimizer(
-        learning_rate=1e-3, schedule="cosine", hold=0.2, final=0.05, beta1=0.0, beta2=(0.9, 0.99), accumulate=4
+        learning_rate=4e-4, schedule="cosine", hold=0.2, final=0.05, beta1=0.0, beta2=(0.9, 0.99), accumulate=4
     ),
     ema_share=0.05,
     log_every=100,

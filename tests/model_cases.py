@@ -123,7 +123,7 @@ CASES = [
             "bias": 48,
             "picture": conv(3, 3, 48, 2 * 2),
         },
-        ConvGenerator(features=(4, 4), blocks=1, patch=4),
+        ConvGenerator(features=(4, 4), blocks=1, patch=4, dense=1),
     ),
     ModelCase(
         "conv_discriminator",
@@ -138,6 +138,6 @@ CASES = [
             "pool": 4 * 4 * 128,
             "score": dense(128, 1),
         },
-        ConvDiscriminator(features=(4, 4), blocks=1, patch=4),
+        ConvDiscriminator(features=(4, 4), blocks=1, patch=4, dense=1),
     ),
 ]

@@ -185,12 +185,12 @@ def _correlated(noise: jax.Array, sigma: jax.Array) -> jax.Array:
 def mosaic_noise(key: Key, image: Image, *, photons: Scalar, read: Scalar, gamma: Scalar = 2.2) -> jax.Array:
     r"""Noise of a sensor behind a Bayer mosaic: each pixel counts one colour, the others are interpolated from around.
 
-        L = max(image, 0)^gamma,   n = sqrt(L / photons + read^2) N(0, 1)  in the light of the sensor
+        L = max(image, 0)^gamma,   n = max(sqrt(L / photons + read^2) N(0, 1), -L)  in the light of the sensor
         out = max(L + b(mosaic n), 0)^(1 / gamma)
 
     with b the bilinear interpolation of each colour from the pixels of a red-green, green-blue mosaic that saw it. It
     is linear, so the picture itself needs no mosaic and stays sharp. The noise is correlated, each colour otherwise,
-    and strong in the dark, where gamma spreads it.
+    and strong in the dark, where gamma spreads it. No pixel counts less than nothing, so noise makes the dark brighter.
 
     Args:
       key: of `jax.random.key`; one for a batch, whose pictures get noise of their own.
@@ -223,6 +223,7 @@ def mosaic_noise(key: Key, image: Image, *, photons: Scalar, read: Scalar, gamma
     light, dark, power = (strength(value, image, wide.dtype, name) for name, value in named)
     seen = adjust_gamma(wide, power)
     noise = root(seen / light + jnp.square(dark)) * jax.random.normal(key, image.shape, wide.dtype)
+    noise = jnp.maximum(noise, -seen)
     if image.shape[-1] == 3:
         noise = _interpolated(noise)
     return adjust_gamma(seen + noise, 1 / power).astype(image.dtype)
