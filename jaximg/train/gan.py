@@ -87,8 +87,8 @@ def make_gan_step(
       loss: a name in `losses.GAN_LOSSES`, or a pair of functions.
       r1: weight of the penalty on reals, a number or a schedule.
       r2: weight of the penalty on fakes.
-      penalise_every: both look at every so manieth pair of a real and a fake, at each step; the penalties of a batch
-        are more than half of a step's work. Of pairs that are judged together, at all or none.
+      penalise_every: at each step both look at every so manieth pair of a real and a fake alone, of a device's share of
+        the batch, or of a part of it: penalties are half of a step's work. Of pairs judged together, at all or none.
       gradient_penalty: weight of WGAN-GP's penalty (10 in the paper).
       augment: `(key, picture, strength) -> picture` on one `(H, W, C)` in [-1, 1], differentiable, on all that the
         discriminator sees; strength is `state.aux["strength"]`, 1 if missing.
