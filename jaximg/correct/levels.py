@@ -17,7 +17,7 @@ from jaximg.correct.tiles import tiled
 SIDE = 8
 KNOTS = np.linspace(0, 1, 21)
 """The brightnesses that a level is given for."""
-SHADES, FEWEST = 10, 300
+SHADES, FEWEST = 10, 700
 """So many shades are told apart; one of fewer blocks is left out."""
 SMOOTHEST, NEXT = (0.0, 0.03), (0.06, 0.12)
 """The shares of a shade's blocks, in the order of their smoothness, that are compared."""
@@ -73,7 +73,7 @@ def _smoothest(energy: np.ndarray) -> tuple[float, float]:
     order = np.argsort(energy[:, EVEN].sum(1))
     middle = energy[order][:, MIDDLE].mean(1)
     cuts = ([int(share * len(order)) for share in shares] for shares in (SMOOTHEST, NEXT))
-    smooth, after = (float(np.sqrt(middle[start : max(stop, start + FEWEST // 5)].mean())) for start, stop in cuts)
+    smooth, after = (float(np.sqrt(middle[start:stop].mean())) for start, stop in cuts)
     return max(smooth, 1e-6), max(after, 1e-6)
 
 
