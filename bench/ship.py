@@ -85,7 +85,7 @@ def _stacked(model: Trained) -> list[str]:
 def _card(model: Trained, run: Path, path: Path, hardware: str, pictures_of: int, figures: list[str]) -> str:
     options = read_options(run)
     count = sum(leaf.size for leaf in jax.tree.leaves(model.variables["params"]))
-    seconds = sum(line.get("seconds", 0) for line in read_stats(run))
+    seconds = sum(line.get("seconds", 0) for line in read_stats(run) if line["step"] <= model.step)
     shown = {k: v for k, v in options.items() if k not in ("facts", "dataset", "data", "profile", "workers")}
     does = "tells" if model.kind == "classifier" else "makes"
     use = f"jaximg predict {path.stem} picture.png" if does == "tells" else f"jaximg generate {path.stem} -o grid.png"

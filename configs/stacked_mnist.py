@@ -2,7 +2,7 @@
 
     jaximg train stacked_mnist --data DIR                 # a folder with MNIST's files, all 60,000 digits
 
-time: an hour and a half of two cores; a batch is worked through in parts that a core's caches hold, which is faster
+time: 110 minutes of one core; a batch is worked through in parts that a core's caches hold, which is faster
 expect: all 1000 modes among 26,000 samples, KL 0.055; `python -m bench.modes` measures it
 
 What is shipped began with a rate of 1e-3 and 44,000 steps (`--steps 44000 --set optimizer.learning_rate=1e-3`), and

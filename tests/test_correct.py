@@ -212,6 +212,13 @@ def test_a_cameras_noise_is_found_in_a_jpeg_although_it_is_not_white(quality, ga
     assert psnr(correct(picture.pixels, report=report), x) > psnr(picture.pixels, x) + gain
 
 
+def test_strong_noise_of_a_camera_is_found_where_no_jpeg_has_been():
+    x = photo(256, 320)
+    picture = stored(np.asarray(degrade.mosaic_noise(jax.random.key(0), x, photons=100.0, read=0.01)), None)
+    assert [step.name for step in plan(diagnose(picture, whole=True))] == ["denoise"]
+    assert psnr(correct(picture.pixels), x) > psnr(picture.pixels, x) + 8
+
+
 @pytest.mark.parametrize("quality", [60, 90, 96, None])
 def test_texture_is_no_noise(quality):
     grains = 0.5 + 0.1 * np.random.default_rng(0).standard_normal((256, 320, 1))

@@ -214,6 +214,12 @@ def test_mosaic_noise_is_what_a_sensor_counts_where_the_colour_was_seen():
     np.testing.assert_allclose(green[::2, ::2].var(), wanted / 4, rtol=0.05)
 
 
+def test_a_sensor_counts_no_less_than_nothing_which_brightens_the_dark():
+    """The mean of max(0, noise) is the normal density at 0 times its deviation; interpolating keeps it."""
+    out = degrade.mosaic_noise(KEY, jnp.zeros((400, 400, 3)), photons=500.0, read=0.02, gamma=2.2)
+    np.testing.assert_allclose((np.asarray(out, np.float64) ** 2.2).mean(), 0.02 / (2 * np.pi) ** 0.5, rtol=0.02)
+
+
 def test_the_slope_of_mosaic_noise_is_finite_in_the_dark():
     lit = jax.grad(lambda x: degrade.mosaic_noise(KEY, x, photons=300.0, read=0.0).sum())(jnp.zeros((8, 8, 3)))
     assert np.isfinite(lit).all()

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaximg.correct.levels import EVEN, KNOTS, MIDDLE, find_levels, level_map
+from jaximg.correct.levels import BETWEEN, EVEN, KNOTS, find_levels, level_map
 from jaximg.correct.noise import find_noise
 from jaximg.train import damage
 
@@ -44,7 +44,7 @@ def test_texture_and_too_few_blocks_tell_nothing():
     assert find_levels(LIGHT[:200], energy(np.ones(200))) == ((), 0.0)
     few = np.full(500, 0.5)  # the smoothest ones and the next would be the same
     assert find_levels(few, energy(np.exp(RNG.standard_normal(500)))) == ((), 0.0)
-    assert not (EVEN & MIDDLE).any()
+    assert not (EVEN & BETWEEN).any()
 
 
 def test_a_map_has_the_level_of_each_brightness_and_changes_gently():

@@ -13,6 +13,7 @@ import numpy as np
 
 from jaximg import ops
 from jaximg.correct.tiles import tiled
+from jaximg.models.restorer import MIDDLE, SHADE
 
 SIDE = 8
 KNOTS = np.linspace(0, 1, 21)
@@ -25,12 +26,10 @@ FLAT = 1.15
 """What the next blocks have may be so many times what the smoothest have."""
 FALL = 0.4
 """Beyond the brightest shade that tells, noise falls with this power of the brightness: photons, behind a gamma."""
-BLUR = 4.0
-"""A pixel is as bright as what lies around it, in pixels of a Gaussian's sigma."""
 
 _SUM = np.add.outer(np.arange(SIDE), np.arange(SIDE)).ravel()
 EVEN = (_SUM % 2 == 0) & (_SUM > 0)
-MIDDLE = (_SUM == 3) | (_SUM == 5)
+BETWEEN = MIDDLE.ravel()
 
 
 def find_levels(brightness: np.ndarray, energy: np.ndarray) -> tuple[tuple[float, ...], float]:
@@ -56,7 +55,7 @@ def find_levels(brightness: np.ndarray, energy: np.ndarray) -> tuple[tuple[float
     if not groups:
         return (), 0.0
     light = np.array([brightness[group].mean() for group in groups])
-    smooth, after = np.array([_smoothest(energy[group]) for group in groups]).T
+    smooth, after = np.array([_compared(energy[group]) for group in groups]).T
     tells = after < FLAT * smooth
     if not tells.any():
         return (), 0.0
@@ -68,10 +67,10 @@ def find_levels(brightness: np.ndarray, energy: np.ndarray) -> tuple[tuple[float
     return tuple(float(level) for level in levels), share
 
 
-def _smoothest(energy: np.ndarray) -> tuple[float, float]:
+def _compared(energy: np.ndarray) -> tuple[float, float]:
     """What the smoothest blocks have at middle frequencies, and the next."""
     order = np.argsort(energy[:, EVEN].sum(1))
-    middle = energy[order][:, MIDDLE].mean(1)
+    middle = energy[:, BETWEEN].mean(1)[order]
     cuts = ([int(share * len(order)) for share in shares] for shares in (SMOOTHEST, NEXT))
     smooth, after = (float(np.sqrt(middle[start:stop].mean())) for start, stop in cuts)
     return max(smooth, 1e-6), max(after, 1e-6)
@@ -94,9 +93,9 @@ def level_map(image: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
     """
     at = jnp.asarray(levels, jnp.float32)
     bright = image.mean(-1, keepdims=True, dtype=np.float32)
-    return tiled(lambda cut: _level_map(cut, at), bright, rim=int(4 * BLUR))
+    return tiled(lambda cut: _level_map(cut, at), bright, rim=int(4 * SHADE))
 
 
 @jax.jit
 def _level_map(bright: jax.Array, levels: jax.Array) -> jax.Array:
-    return jnp.interp(ops.gaussian_blur(bright, BLUR), jnp.asarray(KNOTS, bright.dtype), levels)
+    return jnp.interp(ops.gaussian_blur(bright, SHADE), jnp.asarray(KNOTS, bright.dtype), levels)

@@ -13,7 +13,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from jaximg.correct.levels import EVEN, MIDDLE, SIDE, find_levels
+from jaximg.correct.levels import BETWEEN, EVEN, SIDE, find_levels
 from jaximg.ops.dct import block_basis, dct_matrix
 
 SMOOTHEST = 0.03
@@ -103,7 +103,7 @@ def find_noise(image: np.ndarray, known: np.ndarray | None = None) -> Noise:
     confidence = _confidence(sigma, white, int(usable.sum()))
     if usable.sum() < MANY:
         return Noise(sigma, sigmas, confidence, whiteness=white)
-    told = find_levels(pixels[usable].mean((1, 2)), energies[0])
+    told = find_levels(pixels.mean((1, 2))[usable], energies[0])
     return Noise(sigma, sigmas, confidence, tuple(map(_middle, energies)), white, *told)
 
 
@@ -180,7 +180,7 @@ def _read(energy: np.ndarray, clipped: np.ndarray) -> tuple[float, float]:
 def _middle(energy: np.ndarray) -> float:
     """The root mean square at middle frequencies, of blocks `(blocks, 64)` chosen by the even ones, all over."""
     smoothest = _smoothest(energy[:, EVEN].mean(1))
-    return float(np.sqrt(energy[smoothest][:, MIDDLE].mean()))
+    return float(np.sqrt(energy[smoothest][:, BETWEEN].mean()))
 
 
 def _smoothest(activity: np.ndarray) -> np.ndarray:

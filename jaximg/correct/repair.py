@@ -78,7 +78,7 @@ def denoise(image: np.ndarray, report: Report, how: How = USUAL) -> np.ndarray:
     """Removes noise of `report.noise_sigma`, as far as the report is sure of it; in `one_go` with a JPEG's blocks."""
     if report.noise_levels or one_go(report):
         level = report.noise_levels or MORE * float(np.sqrt(np.mean(np.square(report.noise_planes))))
-        return _denoise_coded(image, report, level, how)
+        return _denoise_camera(image, report, level, how)
     planes = report.noise_planes if len(report.noise_planes) == image.shape[-1] else (report.noise_sigma,)
     sigma = np.broadcast_to(report.noise_confidence * np.asarray(planes, np.float32), image.shape[-1:])
     if len(sigma) in NETWORKS and sigma.max() <= ALIKE * sigma.min():
@@ -119,7 +119,7 @@ def one_go(report: Report) -> bool:
     return report.jpeg_quality is not None and len(report.noise_planes) == 3
 
 
-def _denoise_coded(image: np.ndarray, report: Report, level: Level, how: How) -> np.ndarray:
+def _denoise_camera(image: np.ndarray, report: Report, level: Level, how: How) -> np.ndarray:
     coarse = _coarseness(report.jpeg_quality) if report.jpeg_quality else 0.0
     return _aligned(image, report, lambda x: _denoised(x, level, coarse, how))
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaximg.models.layers import Conv
 
@@ -115,6 +116,12 @@ def shuffle(x: jax.Array) -> jax.Array:
     *batch, height, width, channels = x.shape
     x = x.reshape(*batch, height, width, 2, 2, channels // 4)
     return jnp.swapaxes(x, -4, -3).reshape(*batch, 2 * height, 2 * width, channels // 4)
+
+
+MIDDLE = np.isin(np.add.outer(np.arange(8), np.arange(8)), (3, 5))
+"""A camera's noise is told as strong as it is at these frequencies of an 8 x 8 DCT,"""
+SHADE = 4.0
+"""by the brightness of what lies around a pixel, in pixels of a Gaussian's sigma."""
 
 
 def coarseness(quality: jax.Array | float) -> jax.Array:

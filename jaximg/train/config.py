@@ -145,7 +145,7 @@ class Gan(Config):
       r1: weight of the penalty on the discriminator's gradient at real pictures; of two the second is reached when
         `ramp` is over.
       r2: the same at generated ones.
-      penalise_every: both look at every so manieth picture of a batch; at every second, a step takes a quarter less.
+      penalise_every: both look at every so manieth picture of a batch alone: less work a step.
       ramp: the share of the run over which weights and the half-life of the average change.
       pack: how many pictures the discriminator judges together, as channels of one; 1 for each by itself.
       conditional: whether both networks are told the class.

@@ -9,11 +9,10 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaximg import degrade, ops
 from jaximg.models import estimate
-from jaximg.models.restorer import coarseness
+from jaximg.models.restorer import MIDDLE, SHADE, coarseness
 from jaximg.ops.dct import block_dct
 from jaximg.train.patterns import patterned
 from jaximg.typing import Key
@@ -29,8 +28,6 @@ AROUND, MANY = 3, 6
 """Scratches that are to be found are those of a picture so many times as large, which has so many."""
 DARK = 0.2
 """The share of pictures that are taken in little light, where a camera's noise is strongest."""
-_SUMS = np.add.outer(np.arange(8), np.arange(8))
-_MIDDLE = ((_SUMS == 3) | (_SUMS == 5)).astype(np.float32)
 
 
 def denoise(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
@@ -285,12 +282,8 @@ def jpeg(key: Key, clean: jax.Array) -> Damaged:
     quality = jax.random.uniform(key, clean.shape[:1], minval=5, maxval=95)
     quality = _alternate(5 + (quality - 5) * 35 / 90, quality)
     coded = _coded(clean, quality)
-    return (
-        jax.vmap(estimate.deblocked)(coded, quality),
-        coded,
-        _map(jnp.zeros_like(quality), coded),
-        coarseness(quality),
-    )
+    none = _map(jnp.zeros_like(quality), coded)
+    return jax.vmap(estimate.deblocked)(coded, quality), coded, none, coarseness(quality)
 
 
 def in_8_bits(image: jax.Array) -> jax.Array:
@@ -322,9 +315,9 @@ def level_map(noise: jax.Array, picture: jax.Array) -> jax.Array:
     grey = jnp.sum(noise, -1, keepdims=True) / noise.shape[-1] ** 0.5
     batch, height, width = noise.shape[:3]
     blocks = block_dct(grey).reshape(batch, height // 8, 8, width // 8, 8)
-    energy = jnp.einsum("bpiqj,ij->bpq", jnp.square(blocks), jnp.asarray(_MIDDLE / _MIDDLE.sum(), noise.dtype))
+    energy = jnp.einsum("bpiqj,ij->bpq", jnp.square(blocks), jnp.asarray(MIDDLE / MIDDLE.sum(), noise.dtype))
     power = jnp.log(energy + 1e-8)
-    bright = ops.gaussian_blur(jnp.mean(picture, -1, keepdims=True), 4.0)
+    bright = ops.gaussian_blur(jnp.mean(picture, -1, keepdims=True), SHADE)
     shade = jnp.mean(bright.reshape(batch, height // 8, 8, width // 8, 8), (2, 4))
     mean, centre = (jnp.mean(x, (1, 2), keepdims=True) for x in (power, shade))
     spread = jnp.mean(jnp.square(shade - centre), (1, 2), keepdims=True)

@@ -341,10 +341,9 @@ def _compare(
         squares = jnp.mean(zero_centred(_together(gradient, pack, 2)).reshape(-1, 2), 0)
         return out.reshape(-1, 2), {name: squares[i] for i, name in enumerate(("r1", "r2")) if name in weights}
 
-    if not {"r1", "r2"} & set(weights):
-        pairs, penalties = judged(batch, real, fake, penalised=False)
-    elif every == 1:
-        pairs, penalties = judged(batch, real, fake, penalised=True)
+    wanted = bool({"r1", "r2"} & set(weights))
+    if every == 1 or not wanted:
+        pairs, penalties = judged(batch, real, fake, penalised=wanted)
     else:
         some, others = (partial(_taken, which) for which in _split(len(real), pack, every))
         pairs, penalties = judged(*some((batch, real, fake)), penalised=True)
