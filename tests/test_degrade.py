@@ -3,6 +3,7 @@
 import inspect
 from functools import partial
 
+import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,6 +22,7 @@ IMAGES = {
     "camera_noise": partial(degrade.camera_noise, shot=0.01, read=0.02),
     "camera_noise_jpeg": partial(degrade.camera_noise, shot=0.01, read=0.02, quality=80),
     "mosaic_noise": partial(degrade.mosaic_noise, photons=300.0, read=0.01),
+    "mosaic": partial(degrade.mosaic, gamma=2.2),
     "gaussian_blur": partial(degrade.blur, size=1.5),
     "motion_blur": partial(degrade.blur, size=3.0, kind="motion"),
     "defocus_blur": partial(degrade.blur, size=2.0, kind="defocus"),
@@ -34,7 +36,7 @@ MASKED = {
     "scratches": partial(degrade.scratches, count=4),
 }
 JITTABLE = {**IMAGES, **MASKED}
-RANDOM = [name for name in JITTABLE if name not in ("gaussian_blur", "defocus_blur", "jpeg", "jpeg_soft")]
+RANDOM = [name for name in JITTABLE if name not in ("mosaic", "gaussian_blur", "defocus_blur", "jpeg", "jpeg_soft")]
 every = pytest.mark.parametrize("damage", JITTABLE.values(), ids=JITTABLE)
 random_ones = pytest.mark.parametrize("damage", [JITTABLE[name] for name in RANDOM], ids=RANDOM)
 masked = pytest.mark.parametrize("damage", [*MASKED.values(), degrade.text], ids=[*MASKED, "text"])
@@ -225,7 +227,27 @@ def test_the_slope_of_mosaic_noise_is_finite_in_the_dark():
     assert np.isfinite(lit).all()
 
 
+def test_a_mosaic_is_interpolated_as_opencv_does(picture):
+    raw = np.asarray(picture)[:44]
+    seen = raw[..., 1].copy()
+    seen[::2, ::2], seen[1::2, 1::2] = raw[::2, ::2, 0], raw[1::2, 1::2, 2]
+    wanted = cv2.cvtColor(np.round(65535 * seen).astype(np.uint16), cv2.COLOR_BayerRGGB2RGB) / 65535
+    found = degrade.mosaic(KEY, picture[:44], gamma=1.0)
+    np.testing.assert_allclose(found[1:-1, 1:-1], wanted[1:-1, 1:-1], rtol=0, atol=3e-5)
+
+
+def test_a_grey_sensor_has_no_mosaic(picture):
+    np.testing.assert_allclose(degrade.mosaic(None, picture[..., :1]), picture[..., :1], rtol=0, atol=1e-6)
+
+
+def test_noise_behind_a_mosaic_is_what_the_sensor_adds_to_its_own_picture(picture):
+    noisy = degrade.mosaic_noise(KEY, degrade.mosaic(KEY, picture), photons=1e12, read=0.0)
+    np.testing.assert_allclose(noisy, degrade.mosaic(KEY, picture), rtol=0, atol=1e-4)
+
+
 def test_a_sensor_sees_one_colour_or_three():
+    with pytest.raises(ValueError, match="one colour or three"):
+        degrade.mosaic(KEY, jnp.zeros((9, 9, 2)))
     with pytest.raises(ValueError, match="one colour or three"):
         degrade.mosaic_noise(KEY, jnp.zeros((9, 9, 2)), photons=100.0, read=0.01)
 

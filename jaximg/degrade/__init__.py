@@ -10,7 +10,7 @@ host; a tear moves what it tears, so it answers with where everything went.
 from jaximg.degrade.blur import blur
 from jaximg.degrade.jpeg import jpeg, jpeg_real
 from jaximg.degrade.loss import holes, pixel_dropout, scratches
-from jaximg.degrade.noise import camera_noise, gaussian_noise, mosaic_noise, poisson_noise, salt_and_pepper
+from jaximg.degrade.noise import camera_noise, gaussian_noise, mosaic, mosaic_noise, poisson_noise, salt_and_pepper
 from jaximg.degrade.tear import shift_bands, tear, tear_pieces
 from jaximg.degrade.writing import text
 
@@ -21,6 +21,7 @@ __all__ = [
     "holes",
     "jpeg",
     "jpeg_real",
+    "mosaic",
     "mosaic_noise",
     "pixel_dropout",
     "poisson_noise",

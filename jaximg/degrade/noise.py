@@ -189,8 +189,9 @@ def mosaic_noise(key: Key, image: Image, *, photons: Scalar, read: Scalar, gamma
         out = max(L + b(mosaic n), 0)^(1 / gamma)
 
     with b the bilinear interpolation of each colour from the pixels of a red-green, green-blue mosaic that saw it. It
-    is linear, so the picture itself needs no mosaic and stays sharp. The noise is correlated, each colour otherwise,
-    and strong in the dark, where gamma spreads it. No pixel counts less than nothing, so noise makes the dark brighter.
+    is linear, so the picture itself needs no mosaic and stays sharp (`mosaic` is what it would be). The noise is
+    correlated, each colour otherwise, and strong in the dark, where gamma spreads it. No pixel counts less than
+    nothing, so noise makes the dark brighter.
 
     Args:
       key: of `jax.random.key`; one for a batch, whose pictures get noise of their own.
@@ -215,22 +216,62 @@ def mosaic_noise(key: Key, image: Image, *, photons: Scalar, read: Scalar, gamma
     References:
       Brooks et al., Unprocessing images for learned raw denoising, CVPR 2019: the order of a camera's steps.
     """
-    image = check_image(image)
-    if image.shape[-1] not in (1, 3):
-        raise ValueError(f"image has shape {image.shape}; a sensor sees one colour or three: pass (..., H, W, 1 or 3)")
+    image = _check_sensed(image)
     wide = image.astype(windows.wide(image.dtype))
     named = (("photons", photons), ("read", read), ("gamma", gamma))
     light, dark, power = (strength(value, image, wide.dtype, name) for name, value in named)
     seen = adjust_gamma(wide, power)
     noise = root(seen / light + jnp.square(dark)) * jax.random.normal(key, image.shape, wide.dtype)
     noise = jnp.maximum(noise, -seen)
-    if image.shape[-1] == 3:
-        noise = _interpolated(noise)
+    noise = _interpolated(noise)
     return adjust_gamma(seen + noise, 1 / power).astype(image.dtype)
 
 
+def mosaic(key: Key | None, image: Image, *, gamma: Scalar = 2.2) -> jax.Array:
+    r"""What a sensor behind a Bayer mosaic leaves of a picture: a colour a pixel, the others interpolated from around.
+
+        out = b(max(image, 0)^gamma)^(1 / gamma)
+
+    with b as in `mosaic_noise`: softer, with dotted edges in false colours. `mosaic_noise` of this is the whole of such
+    a sensor.
+
+    Args:
+      key: unused, there so that all damages are called alike; may be None.
+      image: as `mosaic_noise` takes it; a grey one is left alone, but for what lies below 0.
+      gamma: of the display; one number or one a picture.
+
+    Returns:
+      `(..., H, W, 1 or 3)` in the image's dtype.
+
+    Raises:
+      TypeError: an image that is not floating point.
+      ValueError: other than one or three channels, or a gamma of another shape.
+
+    Example:
+      >>> red = jnp.zeros((4, 4, 3)).at[1, 1, 0].set(1.0)    # where the mosaic sees blue
+      >>> mosaic(None, red).max().item()
+      0.0
+
+    References:
+      Bayer, Color imaging array, US patent 3,971,065 (1976).
+    """
+    image = _check_sensed(image)
+    wide = image.astype(windows.wide(image.dtype))
+    power = strength(gamma, image, wide.dtype, "gamma")
+    return adjust_gamma(_interpolated(adjust_gamma(wide, power)), 1 / power).astype(image.dtype)
+
+
+def _check_sensed(image: Image) -> jax.Array:
+    image = check_image(image)
+    if image.shape[-1] not in (1, 3):
+        raise ValueError(f"image has shape {image.shape}; a sensor sees one colour or three: pass (..., H, W, 1 or 3)")
+    return image
+
+
 def _interpolated(x: jax.Array) -> jax.Array:
-    """What is left of a picture's three colours in a mosaic, interpolated."""
+    """What is left of a picture's three colours in a mosaic, interpolated; all of one colour."""
+    if x.shape[-1] == 1:
+        return x
     rows, columns = (np.arange(size) % 2 for size in x.shape[-3:-1])
     red, blue = ((rows[:, None] == i) & (columns == i) for i in (0, 1))
     mosaic = np.stack([red, ~(red | blue), blue], -1).reshape((1,) * (x.ndim - 3) + x.shape[-3:])

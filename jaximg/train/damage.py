@@ -55,7 +55,7 @@ def denoise(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
     half, rest = jnp.split(clean, 2)
     third, fourth = jnp.split(rest, 2)
     parts = gaussian(keys[0], half), camera(keys[1], third), jpeg(keys[2], fourth)
-    begun, damaged, sigma, blocks = (jnp.concatenate(part) for part in zip(*parts, strict=True))
+    begun, damaged, sigma, blocks, clean = (jnp.concatenate(part) for part in zip(*parts, strict=True))
     return (begun, damaged, sigma, _map(blocks, clean)), clean
 
 
@@ -227,8 +227,9 @@ def strokes(key: Key, hw: tuple[int, int], width: jax.Array) -> jax.Array:
     return (jnp.min(distance, -1, keepdims=True) > width / 2).astype(jnp.float32)
 
 
-Damaged = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
-"""What `models.estimate` makes of the pictures, the damaged pictures, a map of sigma, and the coarseness of each."""
+Damaged = tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]
+"""What `models.estimate` makes of the pictures, the damaged pictures, a map of sigma, the coarseness of each, and the
+pictures that are to come out."""
 
 
 def gaussian(key: Key, clean: jax.Array) -> Damaged:
@@ -238,22 +239,24 @@ def gaussian(key: Key, clean: jax.Array) -> Damaged:
     noisy = degrade.gaussian_noise(noise, clean, sigma=sigma)
     noisy = _alternate(noisy, in_8_bits(noisy))
     told = _map(sigma, noisy)
-    return estimate.denoised(noisy, told), noisy, told, jnp.zeros_like(sigma)
+    return estimate.denoised(noisy, told), noisy, told, jnp.zeros_like(sigma), clean
 
 
 def camera(key: Key, clean: jax.Array) -> Damaged:
     """Noise that grows with the light and is correlated; every second picture goes through JPEG.
 
-    Some have the noise of a Bayer mosaic, the others a blurred one of another gain in each channel.
+    Some have the noise of a Bayer mosaic, and half of these the detail that one leaves, which is no noise; the others
+    have a blurred noise of another gain in each channel.
     """
     size, keys = clean.shape[:1], jax.random.split(key, 6)
     mosaic = jax.random.bernoulli(keys[1], shape=(*size, 1, 1, 1))
-    noisy = in_8_bits(jnp.where(mosaic, _mosaic_noise(keys[2], clean), _blurred_noise(keys[0], clean)))
+    seen, clean = _sensor(keys[2], clean, mosaic)
+    noisy = in_8_bits(jnp.where(mosaic, seen, _blurred_noise(keys[0], clean)))
     quality = jax.random.uniform(keys[3], size, minval=50, maxval=98)
     out = _alternate(_coded(noisy, quality), noisy)
     wrong = jax.random.uniform(keys[4], size, minval=0.8, maxval=1.25)
     told = _map(wrong, out) * level_map(out - clean, out)
-    return estimate.denoised(out, told), out, told, _alternate(coarseness(quality), jnp.zeros_like(quality))
+    return estimate.denoised(out, told), out, told, _alternate(coarseness(quality), jnp.zeros_like(quality)), clean
 
 
 def _blurred_noise(key: Key, clean: jax.Array) -> jax.Array:
@@ -269,12 +272,27 @@ def _blurred_noise(key: Key, clean: jax.Array) -> jax.Array:
     return jax.vmap(one)(jax.random.split(keys[4], size[0]), clean, shot, read, blur, gain)
 
 
-def _mosaic_noise(key: Key, clean: jax.Array) -> jax.Array:
-    size, keys = clean.shape[:1], jax.random.split(key, 4)
+def _sensor(key: Key, clean: jax.Array, mosaic: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Pictures with the noise of a mosaic, and without; where `mosaic` holds, every second lost detail to it as well.
+
+    The mosaic begins with any of its four pixels: flipped, it begins with another one.
+    """
+    size, keys = clean.shape[:1], jax.random.split(key, 6)
     photons = 10 ** jax.random.uniform(keys[0], size, minval=1.9, maxval=3.7)
     read = 10 ** jax.random.uniform(keys[1], size, minval=-3, maxval=-1.7)
     gamma = jax.random.uniform(keys[2], size, minval=1.6, maxval=2.6)
-    return degrade.mosaic_noise(keys[3], clean, photons=photons, read=read, gamma=gamma)
+    flips = jax.random.bernoulli(keys[4], shape=(2, *size, 1, 1, 1))
+    soft = mosaic & jax.random.bernoulli(keys[5], shape=mosaic.shape)
+    clean = _flipped(clean, flips)
+    clean = jnp.where(soft, degrade.mosaic(None, clean, gamma=gamma), clean)
+    noisy = degrade.mosaic_noise(keys[3], clean, photons=photons, read=read, gamma=gamma)
+    return _flipped(noisy, flips), _flipped(clean, flips)
+
+
+def _flipped(image: jax.Array, flips: jax.Array) -> jax.Array:
+    """Upside down where the first of `flips` holds, mirrored where the second does."""
+    image = jnp.where(flips[0], image[:, ::-1], image)
+    return jnp.where(flips[1], image[:, :, ::-1], image)
 
 
 def jpeg(key: Key, clean: jax.Array) -> Damaged:
@@ -283,7 +301,7 @@ def jpeg(key: Key, clean: jax.Array) -> Damaged:
     quality = _alternate(5 + (quality - 5) * 35 / 90, quality)
     coded = _coded(clean, quality)
     none = _map(jnp.zeros_like(quality), coded)
-    return jax.vmap(estimate.deblocked)(coded, quality), coded, none, coarseness(quality)
+    return jax.vmap(estimate.deblocked)(coded, quality), coded, none, coarseness(quality), clean
 
 
 def in_8_bits(image: jax.Array) -> jax.Array:
