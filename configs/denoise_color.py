@@ -10,6 +10,8 @@ from jaximg.train.config import Optimizer, Restoration
 
 config = Restoration(
     recipe="denoise",
+    loss="squared",
+    relative=True,
     size=96,
     batch=8,
     steps=50_000,

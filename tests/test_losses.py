@@ -87,6 +87,14 @@ def test_the_logistic_loss_is_that_of_the_probabilities_and_bears_any_odds(rng):
     assert losses.logistic(jnp.full((1, 1, 1, 1), -1e4), jnp.ones((1, 1, 1, 1))) == 1e4
 
 
+def test_the_relative_loss_is_the_share_that_is_left_and_bounds_what_got_worse():
+    shares = jnp.array([1e-4, 0.01, 100.0])
+    got = losses.relative(0.3 * shares, jnp.full(3, 0.3), epsilon=0.0)
+    np.testing.assert_allclose(got[:2], shares[:2], rtol=5e-3)
+    assert got[2] < 10
+    assert np.isfinite(jax.grad(lambda x: losses.relative(x, 0.0))(0.0))  # nothing was wrong
+
+
 def test_charbonnier_lies_between_absolute_and_absolute_plus_epsilon(rng):
     x, y = (jnp.asarray(rng.random((3, 4, 5, 2)), jnp.float32) for _ in range(2))
     exact = losses.absolute(x, y)

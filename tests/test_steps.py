@@ -134,6 +134,22 @@ def test_restoration_damages_inside_the_step_and_learns_to_undo_it():
     assert np.isfinite(whole(state, {"image": clean})[1]["loss"])
 
 
+def test_a_relative_loss_weighs_faint_and_strong_damage_alike():
+    class Gain(nn.Module):
+        @nn.compact
+        def __call__(self, image):
+            return image * self.param("gain", nn.initializers.constant(0.9), ())
+
+    def damage(key, clean):
+        return (jnp.array([0.01, 0.5])[:, None, None, None] + clean,), clean
+
+    clean = jnp.zeros((2, 8, 8, 1))
+    state = init_restoration_state(Gain(), TX, KEY, (clean,))
+    step = make_restoration_step(Gain(), TX, damage=damage, loss=losses.squared, relative=True, each=False)
+    each = [2 * np.log(1 + (0.9 * x) ** 2 / (2 * (x**2 + 1e-5))) for x in (0.01, 0.5)]
+    np.testing.assert_allclose(jax.jit(step)(state, {"image": clean})[1]["loss"], np.mean(each), rtol=1e-5)
+
+
 def adversarial(generator, discriminator, **options):
     state = init_gan_state(generator, discriminator, TX, TX, KEY, batch()["image"], latent=3, ema=True)
     return state, make_gan_step(generator, discriminator, TX, TX, latent=3, **options)

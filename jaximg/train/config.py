@@ -215,6 +215,7 @@ class Restoration(Config):
         `jaximg.train.trained.ship` has written.
       recipe: what is done to the pictures, a name of `jaximg.train.damage.RECIPES`.
       loss: "charbonnier", "absolute", "squared", or "logistic" for maps of 0 and 1: then it answers with log odds.
+      relative: take the loss of each picture in proportion to what it is before the repair (`losses.relative`).
       optimizer: how it is trained.
       ema: decay of the average of the weights that is evaluated and kept; 0 for the weights themselves.
     """
@@ -227,6 +228,7 @@ class Restoration(Config):
     begin: str = ""
     recipe: str = "denoise"
     loss: Literal["charbonnier", "absolute", "squared", "logistic"] = "charbonnier"
+    relative: bool = False
     optimizer: Optimizer = Optimizer(
         learning_rate=1.5e-3, schedule="cosine", warmup=300, final=0.01, beta2=0.99, clip=0.5
     )

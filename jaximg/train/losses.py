@@ -85,6 +85,33 @@ def logistic(odds: jax.Array, target: jax.Array) -> jax.Array:
     return jnp.mean(optax.sigmoid_binary_cross_entropy(odds, target), (-3, -2, -1))
 
 
+def relative(loss: jax.Array, begun: jax.Array, *, epsilon: float = 1e-5) -> jax.Array:
+    """How much of a loss is left of what it was, so that faint damage counts as much as strong.
+
+        2 log(1 + loss / (2 (begun + epsilon)))
+
+    About the share that is left where that is small; what got worse counts less than in proportion.
+
+    Args:
+      loss: of each example, `(B,)`, not negative.
+      begun: what it is before anything is done, `(B,)`.
+      epsilon: what counts as nothing, in the loss's unit.
+
+    Returns:
+      `(B,)`.
+
+    Example:
+      >>> half = relative(jnp.array([0.1, 0.001]), jnp.array([0.2, 0.002]), epsilon=0.0)
+      >>> [f"{x:.3f}" for x in half]
+      ['0.446', '0.446']
+
+    References:
+      Chen et al., Simple baselines for image restoration (NAFNet), ECCV 2022: PSNR as a loss, the logarithm of the
+      error alone.
+    """
+    return 2 * jnp.log1p(loss / (2 * (begun + epsilon)))
+
+
 class Adversarial(NamedTuple):
     """The two sides of an adversarial loss, each from `(B,)` scores to `(B,)` losses, paired by position.
 

@@ -83,6 +83,7 @@ def task(
             tx,
             damage=recipe,
             loss=LOSSES[settings.loss],
+            relative=settings.relative,
             shown=_shown(settings),
             each=False,
             axis_name=axis_name,

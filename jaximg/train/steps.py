@@ -88,6 +88,7 @@ def make_restoration_step(
     *,
     damage: Callable[[Key, jax.Array], tuple[tuple[jax.Array, ...], jax.Array]],
     loss: Callable[[jax.Array, jax.Array], jax.Array] = losses.charbonnier,
+    relative: bool = False,
     shown: Callable[[jax.Array], jax.Array] = lambda x: x,
     axis_name: str | None = None,
     each: bool = True,
@@ -101,6 +102,7 @@ def make_restoration_step(
       tx: the optimizer.
       damage: `(key, clean) -> (inputs, target)`; `clean` is `(B, H, W, C)` in [0, 1], `inputs` a tuple of arrays.
       loss: `(answer, target) -> (B,)`.
+      relative: take it in proportion to that of the first of `inputs` (`losses.relative`), which is a picture then.
       shown: from an answer to a picture, of which the PSNR is told.
       axis_name: the axis that `pmap` or `shard_map` splits the batch over.
       each: call `damage` on batches of one, a key an example, so that the same example is damaged alike wherever it
@@ -123,7 +125,8 @@ def make_restoration_step(
         else:
             inputs, target = damage(jax.random.fold_in(named(key, "damage"), index[0].astype(jnp.uint32)), image)
         out, stats = call(params, stats, key, index, *inputs)
-        value = jnp.mean(loss(out, target))
+        value = loss(out, target)
+        value = jnp.mean(losses.relative(value, loss(inputs[0], target)) if relative else value)
         return value, (stats, {"loss": value, "mse": jnp.mean(jnp.square(shown(out) - target))})
 
     def finish(metrics: Metrics) -> Metrics:
