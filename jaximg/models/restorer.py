@@ -142,9 +142,7 @@ def _within(mask: jax.Array | None, x: jax.Array) -> jax.Array:
 def _residual(x: jax.Array, mask: jax.Array | None, name: str) -> jax.Array:
     width = x.shape[-1]
     inner = _within(mask, nn.relu(_conv(width, f"{name}_a")(x)))
-    return x + _within(
-        mask, _conv(width, f"{name}_b", nn.initializers.variance_scaling(0.2, "fan_in", "normal"))(inner)
-    )
+    return x + _within(mask, _conv(width, f"{name}_b", SMALL)(inner))
 
 
 def _conv(width: int, name: str, init: nn.initializers.Initializer | None = None) -> Conv:
