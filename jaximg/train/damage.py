@@ -43,7 +43,8 @@ def denoise(key: Key, clean: jax.Array) -> tuple[Inputs, jax.Array]:
       clean: `(B, H, W, 1 or 3)`.
 
     Returns:
-      `(estimate, damaged, sigma, coarseness)` and the pictures before their damage, of another exposure than `clean`.
+      `(estimate, damaged, sigma, coarseness)` and the pictures before their damage, of another exposure than `clean`;
+      a camera's may have lost detail to its mosaic, which is not to be made up.
 
     Example:
       >>> inputs, target = jax.eval_shape(denoise, jax.random.key(0), jnp.full((8, 16, 16, 3), 0.5))
