@@ -63,6 +63,22 @@ def test_the_newest_and_the_best_stay(tmp_path):
             checkpoints.save(step, tree(), metrics={"score": score})
         checkpoints.wait()
         assert checkpoints.steps() == [1, 3]
+    with Checkpoints(tmp_path, keep=1, best="score") as again:
+        assert again.best("score") == 1
+        again.save(4, tree())
+        again.wait()
+        assert again.steps() == [1, 4]
+
+
+def test_who_only_looks_leaves_alone_what_is_being_written(folder):
+    unfinished = folder / "9.orbax-checkpoint-tmp"
+    unfinished.mkdir()
+    path = largest(folder / "3")
+    path.write_bytes(path.read_bytes()[::-1])
+    with Checkpoints(folder, read=True, tell=lambda line: None) as checkpoints:
+        found = checkpoints.restore(tree(0))
+    assert found is not None and found.step == 2
+    assert unfinished.exists() and (folder / "3").exists()
 
 
 @pytest.mark.parametrize("place", np.linspace(0.02, 0.98, 6))

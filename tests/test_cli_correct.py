@@ -114,6 +114,7 @@ def test_only_what_is_named_is_repaired(capsys, tmp_path):
     code, out, _ = run(capsys, "correct", a, "-o", tmp_path / "b.png", "--only", "jpeg")
     assert code == 0
     assert "denoise" not in out
+    np.testing.assert_array_equal(read(tmp_path / "b.png"), read(a))
 
 
 def test_white_in_a_mask_file_is_filled_in(capsys, tmp_path):
@@ -163,7 +164,7 @@ def test_a_16_bit_grey_png_stays_one(capsys, tmp_path):
     assert run(capsys, "correct", a, "-o", tmp_path / "b.png")[0] == 0
     with Image.open(tmp_path / "b.png") as after:
         assert after.mode.startswith("I;16") or after.mode == "I"
-        assert np.any(np.asarray(after) % 40)
+        assert len(np.unique(np.asarray(after))) > 256
 
 
 def test_transparency_is_kept(capsys, tmp_path):

@@ -151,3 +151,22 @@ def test_reals_for_samples_score_as_reals_against_reals():
     assert (report.precision, report.recall) == (report.precision_real, report.recall_real)
     assert (report.density, report.kid, report.kl) == (report.density_real, report.kid_real, report.kl_real)
     assert sum(report.shares) == pytest.approx(1)
+
+
+def test_a_report_has_the_figures_of_its_functions():
+    fake, real, other = (RNG.random((40, 3, 3, 1), np.float32) ** power for power in (1, 2, 3))
+
+    def judge(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return images.reshape(-1, 9), images.reshape(-1, 9)[:, :4]
+
+    report = evaluate.judge_generator(judge, fake, real, other)
+    a, b, c = (judge(images)[0] for images in (fake, real, other))
+    assert report.frechet == pytest.approx(evaluate.frechet_distance(b, a))
+    assert report.frechet_real == pytest.approx(evaluate.frechet_distance(b, c))
+    assert (report.precision, report.recall) == pytest.approx(evaluate.precision_recall(b, a))
+    assert (report.precision_real, report.recall_real) == pytest.approx(evaluate.precision_recall(b, c))
+    shares = [evaluate.class_histogram(np.argmax(x[:, :4], -1), 4) for x in (a, b, c)]
+    assert report.shares == pytest.approx(tuple(shares[0]))
+    assert report.kl == pytest.approx(evaluate.class_kl(shares[0], shares[1]))
+    assert report.kl_real == pytest.approx(evaluate.class_kl(shares[2], shares[1]))
+    assert len({report.memorisation, report.memorisation_real, report.kid, report.kid_real}) == 4

@@ -61,5 +61,5 @@ def test_a_doubtful_line_is_believed_beside_its_like_and_not_beside_others():
     assert style is not None and judge.style_of([SCRATCH] * 3, [0.99, 0.99, 0.9]) is None
     alone = 0.6
     other = replace(SCRATCH, width=6.0, residual=0.1)
-    assert judge.kindred(other, alone, style) < judge.kindred(SCRATCH, alone, style)
+    assert judge.kindred(other, alone, style) < 0.05 and judge.kindred(SCRATCH, alone, style) > 0.7
     assert judge.kindred(SCRATCH, alone, None) == alone

@@ -75,7 +75,7 @@ def test_fifty_sizes_compile_at_most_three_programs(monkeypatch):
     for n in range(50):
         x = smooth_picture(20 + n, 60 - n)
         network.restore("denoise_color", x, x, level(x.shape[:2], 0.1), level(x.shape[:2], 0.0))
-    assert network._program()._cache_size() - before <= 3
+    assert 1 <= network._program()._cache_size() - before <= 3
 
 
 def test_the_colour_network_removes_noise_and_blocks():

@@ -101,6 +101,14 @@ def test_what_cannot_be_torn_is_said(call, error, message):
 # --- putting together ------------------------------------------------------------------------------------------------
 
 
+def looks_like(whole: np.ndarray, picture: np.ndarray) -> bool:
+    """Nearly everywhere and apart from a shift of some pixels and a rim, `whole` is the picture."""
+    height, width = (min(a, b) - 8 for a, b in zip(whole.shape[:2], picture.shape[:2], strict=True))
+    inner = np.asarray(picture)[4 : height + 4, 4 : width + 4]
+    shifts = [(y, x) for y in range(9) for x in range(9) if y + height <= len(whole) and x + width <= whole.shape[1]]
+    return min(np.median(np.abs(whole[y : y + height, x : x + width] - inner)) for y, x in shifts) < 0.02
+
+
 @pytest.mark.parametrize("seed", [3, pytest.param(6, marks=pytest.mark.slow), pytest.param(7, marks=pytest.mark.slow)])
 def test_two_halves_are_put_together_by_correct_itself(seed):
     x = photograph()
@@ -114,6 +122,7 @@ def test_two_halves_are_put_together_by_correct_itself(seed):
     left, top = np.rint(np.asarray(torn.matrices)[0, :, 2]).astype(int)
     assert np.abs(np.array(whole.shape[:2]) - x.shape[:2]).max() <= 2
     assert np.abs(np.array(report.tear.box[:2]) - [top, left]).max() <= 1
+    assert looks_like(whole, x)
 
 
 @pytest.mark.parametrize("seed", [4, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
@@ -150,6 +159,7 @@ def test_pieces_put_together_are_the_picture_but_for_the_tears():
     whole, filled = mend(bytes_of(torn.image), tear)
     assert np.abs(np.array(whole.shape[:2]) - (200, 260)).max() <= 4
     assert filled.mean() < 0.1
+    assert looks_like(whole, np.asarray(photograph(200, 260)))
 
 
 def test_a_mask_shows_where_a_tear_runs():
@@ -202,11 +212,13 @@ def test_what_is_repaired_in_place_is_found_in_place():
         correct.correct(image, report=report, only="scratches")
 
 
-def test_rows_put_back_are_where_they_were():
+@pytest.mark.parametrize("fill", ["wrap", "constant"])
+def test_rows_put_back_are_where_they_were(fill):
     x = photograph(64, 80)
-    image, shifts = degrade.shift_bands(KEY(5), x)
+    image, shifts = degrade.shift_bands(KEY(5), x, fill=fill)
     back, lost = put_back(np.asarray(image), np.asarray(shifts))
     np.testing.assert_array_equal(back[~lost[..., 0]], x[~lost[..., 0]])
+    assert lost.sum() == (0 if fill == "wrap" else np.abs(shifts).sum())
 
 
 # --- leaving alone ---------------------------------------------------------------------------------------------------

@@ -98,16 +98,18 @@ def test_a_generator_fills_holes_and_says_what_it_would_make_a_picture_from(caps
     from jaximg.train import data
 
     monkeypatch.setattr(prior, "CANDIDATES", 100)
-    whole = np.asarray(data.load("digits", "test").images[7])[:, :, 0]
+    whole = np.asarray(data.load("digits", "test").images[0])[:, :, 0]
     hole = np.zeros((28, 28), np.uint8)
     hole[8:20, 8:20] = 255
     picture, mask = tmp_path / "x.png", tmp_path / "mask.png"
-    Image.fromarray(whole).save(picture)
+    Image.fromarray(np.where(hole, 0, whole).astype(np.uint8)).save(picture)
     Image.fromarray(hole).save(mask)
     filled, beside, numbers = tmp_path / "filled.png", tmp_path / "beside.png", tmp_path / "z.npy"
     code, out, _ = call(capsys, "correct", "--prior", "conv_digits", "--mask", mask, picture, "-o", filled)
     assert (code, "prior" in out) == (0, True)
     assert np.array_equal(pixels(filled)[hole == 0], whole[hole == 0])
+    error = np.abs(pixels(filled).astype(float) - whole)[hole > 0].mean()
+    assert error < 0.5 * whole[hole > 0].mean()
     words = ("project", "conv_digits", picture, "-o", beside, "--numbers", numbers, "--steps", 3, "--scale", 1)
     assert call(capsys, *words)[0] == 0
     assert (pixels(beside).shape, np.load(numbers).shape) == ((28, 58), (1, 64))

@@ -59,6 +59,7 @@ class Checkpoints:
       best: the metric whose best checkpoint stays besides; "" for none.
       mode: "max" or "min", whichever is best.
       tell: called with a line where a checkpoint is found to be damaged.
+      read: only look: what another process may be writing is left alone, and damaged checkpoints stay where they are.
 
     Example:
       >>> import tempfile
@@ -76,13 +77,15 @@ class Checkpoints:
         best: str = "",
         mode: str = "max",
         tell: Callable[[str], None] = print,
+        read: bool = False,
     ) -> None:
         logging.getLogger("absl").setLevel(logging.ERROR)
-        self.folder, self.tell = Path(folder).absolute(), tell
+        self.folder, self.tell, self.read = Path(folder).absolute(), tell, read
         self.folder.mkdir(parents=True, exist_ok=True)
         options = ocp.CheckpointManagerOptions(
             preservation_policy=_Kept(keep, best, 1 if mode == "max" else -1),
-            cleanup_tmp_directories=True,
+            cleanup_tmp_directories=not read,
+            best_fn=lambda metrics: 0.0,  # without one Orbax writes no metrics; what stays is the policy's choice
             enable_async_checkpointing=True,
         )
         self._manager = ocp.CheckpointManager(self.folder, options=options)
@@ -202,6 +205,9 @@ class Checkpoints:
         return body
 
     def _set_aside(self, step: int, why: str) -> None:
+        if self.read:
+            self.tell(f"checkpoint {step} in {self.folder} {why}: going back to the one before")
+            return
         place = self.folder.parent / f"{self.folder.name}-{DAMAGED}"
         target = place / str(step)
         number = 1

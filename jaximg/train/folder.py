@@ -175,7 +175,7 @@ def curves_of(path: Path, *, without: Sequence[str] = TIMES) -> dict[str, list[t
 
 
 def choose(root: Path, name: str, options: Mapping[str, Any], *, finished: Callable[[Path], bool]) -> Path:
-    """The numbered folder that a command means: the newest of its name that it can go on with, or a new one.
+    """The numbered folder that a command means: the newest with its options if that isn't finished, or a new one.
 
     Args:
       root: where the folders are.
@@ -189,8 +189,9 @@ def choose(root: Path, name: str, options: Mapping[str, Any], *, finished: Calla
     numbered = _numbered(root)
     for _, path in sorted(numbered, reverse=True):
         if path.name.partition("-")[2] == name and (path / OPTIONS).exists():
-            same = not config.differences(read_options(path), options)
-            if same and not finished(path):
+            if config.differences(read_options(path), options):
+                continue
+            if not finished(path):
                 return path
             break
     return root / f"{max([number for number, _ in numbered], default=-1) + 1:05d}-{name}"

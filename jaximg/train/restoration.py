@@ -91,6 +91,7 @@ def task(
             accumulate=settings.optimizer.accumulate,
             compute_dtype=settings.dtype,
             remat=settings.remat,
+            skip_nonfinite=settings.patience > 0,
         )
 
     try_ = _trial(settings, model)

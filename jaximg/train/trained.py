@@ -209,7 +209,7 @@ def state_of(path: Path) -> tuple[config.Config, TrainState]:
     settings = settings_of(path)
     task = tasks.task_of(settings, *_facts(path))
     like = jax.jit(task.init)(jax.random.key(0))
-    with Checkpoints(path / CHECKPOINTS, keep=settings.keep) as store:
+    with Checkpoints(path / CHECKPOINTS, keep=settings.keep, read=True) as store:
         found = store.restore(like, step=store.best(task.best, task.mode))
     if found is None:
         raise RunError(f"{path}: no checkpoint yet that can be read")
