@@ -138,7 +138,8 @@ def memorisation_ratio(fake: np.ndarray, train: np.ndarray, other: np.ndarray) -
     Args:
       fake: features of samples `(N, D)`.
       train: features of what the generator was trained on `(M, D)`.
-      other: features of real pictures that it has not seen; of both as many are taken as there are of the fewer.
+      other: features of real pictures that it has not seen; of both as many are taken as there are of the fewer, the
+        first ones: where there are few unseen pictures, copies of most training pictures don't show.
 
     Returns:
       1 where nothing is remembered, 0 where samples are copies.
