@@ -4,8 +4,14 @@ import json
 
 import numpy as np
 
+from jaximg import ops
 from jaximg.cli.results import visible
 from tests.command import HW, png, read, run, scene
+
+
+def unit_scene(channels: int = 3) -> np.ndarray:
+    """What an operator is given of `scene`."""
+    return scene(channels).astype(np.float32) / 255
 
 
 def test_op_lists_operators_with_a_line_each(capsys):
@@ -34,30 +40,24 @@ def test_op_help_shows_the_operators_arguments_and_the_scale(capsys):
 
 
 def test_op_does_what_the_operator_does(capsys, tmp_path):
-    from jaximg import ops
-
     a = png(tmp_path / "a.png")
     assert run(capsys, "op", "gaussian_blur", a, tmp_path / "b.png", "--sigma", "2", "--border", "edge")[0] == 0
-    want = ops.gaussian_blur(scene().astype(np.float32) / 255, 2.0, border="edge")
+    want = ops.gaussian_blur(unit_scene(), 2.0, border="edge")
     np.testing.assert_allclose(read(tmp_path / "b.png"), 255 * np.asarray(want), atol=0.51)
 
 
 def test_op_takes_a_pair_or_one_number_for_a_size(capsys, tmp_path):
-    from jaximg import ops
-
     a = png(tmp_path / "a.png")
-    image = scene().astype(np.float32) / 255
+    image = unit_scene()
     for words, size in ((["5", "7"], (5, 7)), (["3"], 3)):
         assert run(capsys, "op", "box-blur", a, tmp_path / "b.png", "--size", *words, "--overwrite")[0] == 0
         np.testing.assert_allclose(read(tmp_path / "b.png"), 255 * np.asarray(ops.box_blur(image, size)), atol=0.51)
 
 
 def test_op_takes_a_kernel_as_numbers_and_as_a_file(capsys, tmp_path):
-    from jaximg import ops
-
     a = png(tmp_path / "a.png", scene(1))
     (tmp_path / "k.txt").write_text("0 1 0\n2 -4 3\n0 5 0\n")
-    want = ops.filter2d(scene(1).astype(np.float32) / 255, np.array([[0, 1, 0], [2, -4, 3], [0, 5, 0]], np.float32))
+    want = ops.filter2d(unit_scene(1), np.array([[0, 1, 0], [2, -4, 3], [0, 5, 0]], np.float32))
     for kernel in ("0 1 0; 2 -4 3; 0 5 0", tmp_path / "k.txt"):
         code, out, _ = run(capsys, "op", "filter2d", a, "-", "--kernel", kernel)
         assert code == 0
@@ -65,12 +65,10 @@ def test_op_takes_a_kernel_as_numbers_and_as_a_file(capsys, tmp_path):
 
 
 def test_op_shows_signed_results_around_middle_grey(capsys, tmp_path):
-    from jaximg import ops
-
     a = png(tmp_path / "a.png", scene(1))
     run(capsys, "op", "filter2d", a, tmp_path / "b.png", "--kernel", "-1 0 1; -2 0 2; -1 0 1")
     slope = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float32)
-    want = np.asarray(ops.filter2d(scene(1).astype(np.float32) / 255, slope))[..., 0]
+    want = np.asarray(ops.filter2d(unit_scene(1), slope))[..., 0]
     shown = read(tmp_path / "b.png").reshape(HW)
     assert np.corrcoef(shown.ravel(), want.ravel())[0, 1] > 0.999
     assert 100 < shown[np.abs(want) < 0.01].mean() < 155
@@ -106,29 +104,23 @@ def test_op_says_what_is_missing_when_a_file_is_not_there(capsys, tmp_path):
 
 
 def test_op_resizes(capsys, tmp_path):
-    from jaximg import ops
-
     a = png(tmp_path / "a.png")
     assert run(capsys, "op", "resize", a, tmp_path / "b.png", "--size", "32", "40")[0] == 0
-    want = ops.resize(scene().astype(np.float32) / 255, (32, 40))
+    want = ops.resize(unit_scene(), (32, 40))
     np.testing.assert_allclose(read(tmp_path / "b.png"), 255 * np.clip(want, 0, 1), atol=0.51)
 
 
 def test_op_writes_exact_numbers(capsys, tmp_path):
-    from jaximg import ops
-
     a = png(tmp_path / "a.png")
     assert run(capsys, "op", "gaussian_blur", a, tmp_path / "b.npy", "--sigma", "1")[0] == 0
-    want = ops.gaussian_blur(scene().astype(np.float32) / 255, 1.0)
+    want = ops.gaussian_blur(unit_scene(), 1.0)
     np.testing.assert_allclose(np.load(tmp_path / "b.npy"), want, atol=1e-6)
 
 
 def test_op_gray_makes_one_channel(capsys, tmp_path):
-    from jaximg import ops
-
     a = png(tmp_path / "a.png")
     assert run(capsys, "op", "gaussian_blur", a, tmp_path / "b.npy", "--sigma", "1", "--gray")[0] == 0
-    want = ops.gaussian_blur(ops.rgb_to_grayscale(scene().astype(np.float32) / 255), 1.0)
+    want = ops.gaussian_blur(ops.rgb_to_grayscale(unit_scene()), 1.0)
     np.testing.assert_allclose(np.load(tmp_path / "b.npy"), want, atol=1e-5)
 
 

@@ -26,7 +26,7 @@ def test_rotation_is_applied_once_and_its_tag_is_reset(tmp_path, rng, orientatio
         assert again.orientation == 1
         assert again.pixels.shape == picture.pixels.shape
         gap = np.abs(as_ints(again).astype(int) - want)
-        assert gap.max() == 0 if out in ("y.png", "y.tif") else gap.mean() < 12
+        assert gap.max() == 0 if out != "y.jpg" else gap.mean() < 12
 
 
 def test_sixteen_bit_colour_is_rotated_too(tmp_path, rng):

@@ -17,6 +17,7 @@ import pytest
 
 from jaximg.models import CNN
 from jaximg.train import config, folder
+from jaximg.train.checkpoint import Checkpoints
 from jaximg.train.data import Dataset
 from jaximg.train.loop import Every, NonFiniteError, RunError, Task, fit
 from jaximg.train.parallel import placement
@@ -184,6 +185,8 @@ def test_sigterm_saves_and_a_second_run_goes_on(whole, tmp_path):
 
     cut = run(tmp_path / "r", 12, progress=stop)
     assert (cut.step, cut.stopped) == (6, signal.SIGTERM)
+    with Checkpoints(tmp_path / "r/checkpoints", read=True) as kept:
+        assert (kept.steps(), kept.best("test/accuracy")) == ([4, 6], 4)  # 6 was not evaluated
     assert same(run(tmp_path / "r", 12).state, result.state)
 
 

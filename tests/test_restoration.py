@@ -10,7 +10,8 @@ from PIL import Image
 
 from jaximg.cli import main, runs
 from jaximg.models.weights import RESTORERS, read_weights
-from jaximg.train import config, tasks, trained
+from jaximg.train import config, folder, tasks, trained
+from jaximg.train.checkpoint import Checkpoints
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -69,6 +70,32 @@ def test_what_cannot_be_trained_is_told_in_one_line(monkeypatch, capsys, photogr
     assert train(monkeypatch, *given, *words, "--workdir", tmp_path / "run") != 0
     err = capsys.readouterr().err
     assert told in err and "Traceback" not in err
+
+
+SMALL = config.Restoration(options={"features": (8,), "blocks": 1}, size=16, batch=8, patience=3)
+
+
+def test_the_best_checkpoint_is_read_and_the_newest_where_that_one_is_damaged(tmp_path):
+    shape = (16, 16, 3)
+    folder.Folder(tmp_path, {**config.as_dict(SMALL), "facts": {"shape": shape, "classes": ()}})
+    state = jax.jit(tasks.task_of(SMALL, shape, ()).init)(jax.random.key(0))
+    with Checkpoints(tmp_path / "checkpoints") as store:
+        for step, psnr in ((1, 30.0), (2, 20.0)):
+            store.save(step, state.replace(step=state.step + step), metrics={"test/psnr": psnr})
+    assert trained.state_of(tmp_path)[1].step == 1
+    files = [path for path in (tmp_path / "checkpoints/1").rglob("*") if path.is_file()]
+    largest = max(files, key=lambda path: path.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[::-1])
+    assert trained.state_of(tmp_path)[1].step == 2
+
+
+def test_with_patience_a_step_that_is_no_number_leaves_the_weights_alone():
+    task = tasks.task_of(SMALL, (16, 16, 3), ())
+    state = jax.jit(task.init)(jax.random.key(0))
+    state = state.replace(params=jax.tree.map(lambda x: x + 1e30, state.params))
+    new, metrics = jax.jit(task.make_step(None))(state, {"image": jnp.full((8, 16, 16, 3), 0.5)})
+    assert metrics["finite"] == 0
+    jax.tree.map(np.testing.assert_array_equal, new.params, state.params)
 
 
 def test_a_run_begins_with_the_weights_that_it_is_told(photographs):

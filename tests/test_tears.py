@@ -102,7 +102,7 @@ def test_what_cannot_be_torn_is_said(call, error, message):
 
 
 def looks_like(whole: np.ndarray, picture: np.ndarray) -> bool:
-    """Nearly everywhere and apart from a shift of some pixels and a rim, `whole` is the picture."""
+    """Apart from a rim and a shift of up to four pixels, most of `whole` is the picture."""
     height, width = (min(a, b) - 8 for a, b in zip(whole.shape[:2], picture.shape[:2], strict=True))
     inner = np.asarray(picture)[4 : height + 4, 4 : width + 4]
     shifts = [(y, x) for y in range(9) for x in range(9) if y + height <= len(whole) and x + width <= whole.shape[1]]

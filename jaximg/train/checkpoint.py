@@ -206,7 +206,7 @@ class Checkpoints:
 
     def _set_aside(self, step: int, why: str) -> None:
         if self.read:
-            self.tell(f"checkpoint {step} in {self.folder} {why}: going back to the one before")
+            self.tell(f"checkpoint {step} in {self.folder} {why}: left out")
             return
         place = self.folder.parent / f"{self.folder.name}-{DAMAGED}"
         target = place / str(step)

@@ -187,13 +187,11 @@ def choose(root: Path, name: str, options: Mapping[str, Any], *, finished: Calla
       `root/00007-name`; it may not be there yet.
     """
     numbered = _numbered(root)
-    for _, path in sorted(numbered, reverse=True):
-        if path.name.partition("-")[2] == name and (path / OPTIONS).exists():
-            if config.differences(read_options(path), options):
-                continue
-            if not finished(path):
-                return path
-            break
+    named = (path for _, path in sorted(numbered, reverse=True) if path.name.partition("-")[2] == name)
+    begun = (path for path in named if (path / OPTIONS).exists())
+    newest = next((path for path in begun if not config.differences(read_options(path), options)), None)
+    if newest is not None and not finished(newest):
+        return newest
     return root / f"{max([number for number, _ in numbered], default=-1) + 1:05d}-{name}"
 
 

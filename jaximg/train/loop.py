@@ -198,7 +198,7 @@ class _Run:
     store: Checkpoints | None = None
     signals: list[int] = field(default_factory=list)
     evaluation: dict[str, float] = field(default_factory=dict)
-    evaluated: int | None = None
+    evaluated_at: int | None = None
     unchecked: list[tuple[int, jax.Array]] = field(default_factory=list)
 
     def go(self, workers: int, profile: int) -> Result:
@@ -376,7 +376,7 @@ class _Run:
             self.folder.draw(f"fakes{step:06d}", self.task.sample(state))
         if evaluate and self.task.evaluate is not None:
             self.evaluation = {name: float(value) for name, value in self.task.evaluate(state).items()}
-            self.evaluated = step
+            self.evaluated_at = step
             self._note(step, self.evaluation)
             self._listen(step, self.evaluation)
 
@@ -394,8 +394,8 @@ class _Run:
         if self.store is None:
             return
         evaluated = {name: value for name, value in self.evaluation.items() if np.isfinite(value)}
-        told, own = {"evaluation": evaluated}, evaluated if step == self.evaluated else None
-        self.store.save(step, self._portable(state), told=told, metrics=own)
+        metrics = evaluated if step == self.evaluated_at else None
+        self.store.save(step, self._portable(state), told={"evaluation": evaluated}, metrics=metrics)
 
     def _stacked(self, state: TrainState) -> bool:
         """Whether each device has a copy of its own, along a leading axis, as under `pmap`."""

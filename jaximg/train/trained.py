@@ -210,7 +210,7 @@ def state_of(path: Path) -> tuple[config.Config, TrainState]:
     task = tasks.task_of(settings, *_facts(path))
     like = jax.jit(task.init)(jax.random.key(0))
     with Checkpoints(path / CHECKPOINTS, keep=settings.keep, read=True) as store:
-        found = store.restore(like, step=store.best(task.best, task.mode))
+        found = store.restore(like, step=store.best(task.best, task.mode)) or store.restore(like)
     if found is None:
         raise RunError(f"{path}: no checkpoint yet that can be read")
     return settings, found.state
