@@ -222,7 +222,8 @@ def curve(title: str, points: Sequence[tuple[float, float]]) -> str:
       >>> curve("loss", [(0, 2.0), (10, 1.0)]).count("<polyline")
       1
     """
-    shown = [(x, y) for x, y in points if np.isfinite(y)][:: max(1, len(points) // POINTS)]
+    finite = [(x, y) for x, y in points if np.isfinite(y)]
+    shown = [*finite[: -1 : max(1, len(finite) // POINTS)], *finite[-1:]]
     (width, height), ys = CURVE, [y for _, y in shown] or [0.0]
     low, high, first, last = min(ys), max(ys), *(shown[i][0] if shown else 0 for i in (0, -1))
     across, up = (width - 2 * LEFT) / ((last - first) or 1), (height - ABOVE - BELOW) / ((high - low) or 1)

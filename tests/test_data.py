@@ -102,6 +102,36 @@ def test_pictures_of_several_sizes_need_one_and_are_brought_to_it(tmp_path):
     assert np.all(small.images[3] == 77)
 
 
+def test_arrays_are_brought_to_a_size_and_to_channels_too(tmp_path):
+    np.savez(tmp_path / "all.npz", x=np.repeat(IMAGES, 2, 1).repeat(2, 2))
+    small = data.load(tmp_path / "all.npz", holdout=0, size=5, channels=3)
+    assert small.shape == (5, 5, 3)
+    pictures(tmp_path / "files", np.repeat(IMAGES, 2, 1).repeat(2, 2))
+    assert same(small, np.stack(list(data.load(tmp_path / "files", holdout=0, size=5, channels=3).images)), None)
+    assert data.load("digits", "test", size=14).shape == (14, 14, 1)
+
+
+@pytest.mark.parametrize(
+    ("classes", "others", "places"),
+    [
+        (("ape", "cat", "dog"), ("cat", "dog"), [1, 2]),
+        (("ape", "cat", "dog"), (), [0, 1]),
+        (("0", "2", "5"), ("2", "5"), [1, 2]),
+    ],
+)
+def test_classes_of_other_pictures_are_those_of_the_same_name(classes, others, places):
+    there = Dataset("x", IMAGES[:2], np.arange(2, dtype=np.int32), others).numbered_as(classes)
+    assert (there.labels.tolist(), there.classes) == (places, classes)
+
+
+@pytest.mark.parametrize(
+    ("classes", "others", "strange"), [(("ape",), ("ape", "cat"), "cat"), (("0", "2"), (), "1"), (("ape",), (), "1")]
+)
+def test_a_class_that_is_not_there_is_named(classes, others, strange):
+    with pytest.raises(DataError, match=f"class {strange} is not among {', '.join(classes)}"):
+        Dataset("x", IMAGES[:2], np.arange(2, dtype=np.int32), others).numbered_as(classes)
+
+
 def test_transparent_pictures_lie_on_white(tmp_path):
     half = np.array([[[10, 20, 30, 0], [10, 20, 30, 255]]], np.uint8)
     Image.fromarray(half).save(tmp_path / "a.png")

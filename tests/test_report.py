@@ -47,6 +47,13 @@ def test_a_page_on_a_run_holds_its_curves_and_pictures_and_escapes_what_it_tells
     assert "http" not in html
 
 
+@pytest.mark.parametrize("count", [2, 399, 401, 801, 5000])
+def test_a_curve_of_many_points_comes_to_its_end(count):
+    drawn = report.curve("x", [(i, float(i)) for i in range(count)] + [(count, float("nan"))])
+    assert f"0 to {count - 1}, at last {count - 1}<" in drawn
+    assert 2 <= drawn.split('points="')[1].split('"')[0].count(",") <= 801
+
+
 def test_a_label_is_dark_on_white_below_the_picture():
     out = report.label(picture(10, 60), "Ag")
     assert (out[:10] == 0.5).all()

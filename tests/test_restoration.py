@@ -55,7 +55,7 @@ def test_a_run_learns_to_repair_and_its_network_can_be_shipped(monkeypatch, phot
     ("words", "told"),
     [
         (["--size", 30], "multiple of 8"),
-        (["--batch", 12], "multiples of 8"),
+        (["--batch", 12], "take a multiple of 8"),
         (["--set", "recipe=tears"], "denoise"),
         (["--set", "begin=nobody"], "denoise_gray"),
         (["--set", "begin=denoise_gray"], "another architecture"),

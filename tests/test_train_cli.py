@@ -13,6 +13,7 @@ from PIL import Image
 
 from jaximg.cli import configs, runs
 from jaximg.cli.parse import Usage
+from jaximg.train import data
 from jaximg.train.config import Config
 from jaximg.train.folder import read_stats
 from jaximg.train.trained import SHIPPED, load, shipped
@@ -36,8 +37,6 @@ def no_cache(monkeypatch):
 
 def digit(path: Path) -> tuple[Path, int]:
     """A test digit, large and dark on light as somebody would write it, and which it is."""
-    from jaximg.train import data
-
     test = data.load("digits", "test")
     image = 255 - np.asarray(test.images[500, :, :, 0])
     Image.fromarray(image).resize((140, 140)).save(path)
@@ -95,7 +94,6 @@ def test_generate_writes_grids_files_and_films_and_replaces_nothing_unasked(caps
 
 def test_a_generator_fills_holes_and_says_what_it_would_make_a_picture_from(capsys, tmp_path, monkeypatch):
     from jaximg.correct import prior
-    from jaximg.train import data
 
     monkeypatch.setattr(prior, "CANDIDATES", 100)
     whole = np.asarray(data.load("digits", "test").images[0])[:, :, 0]
@@ -104,7 +102,7 @@ def test_a_generator_fills_holes_and_says_what_it_would_make_a_picture_from(caps
     picture, mask = tmp_path / "x.png", tmp_path / "mask.png"
     Image.fromarray(np.where(hole, 0, whole).astype(np.uint8)).save(picture)
     Image.fromarray(hole).save(mask)
-    filled, beside, numbers = tmp_path / "filled.png", tmp_path / "beside.png", tmp_path / "z.npy"
+    filled, beside, numbers = tmp_path / "filled.png", tmp_path / "new/beside.png", tmp_path / "z.npy"
     code, out, _ = call(capsys, "correct", "--prior", "conv_digits", "--mask", mask, picture, "-o", filled)
     assert (code, "prior" in out) == (0, True)
     assert np.array_equal(pixels(filled)[hole == 0], whole[hole == 0])
@@ -135,6 +133,25 @@ def test_evaluate_measures_what_comes_with_the_package(capsys, tmp_path):
     assert load("cnn_digits").digest in out
     assert all(word in out for word in ("KID", "density", "coverage", "memorisation", "precision", "KL"))
     assert "FID" not in out
+
+
+def test_a_classifier_is_tested_on_all_pictures_of_other_data_whichever_classes_they_have(capsys, tmp_path):
+    digits = data.load("digits", "test")
+    for label in (3, 7):
+        folder = tmp_path / "some" / str(label)
+        folder.mkdir(parents=True)
+        for i in np.flatnonzero(digits.labels == label)[:10]:
+            Image.fromarray(digits.images[i][:, :, 0]).save(folder / f"{i}.png")
+    words = ("evaluate", "cnn_digits", "--data", tmp_path / "some", "--json", tmp_path / "new/a.json")
+    assert call(capsys, *words)[0] == 0
+    found = json.loads((tmp_path / "new/a.json").read_text())
+    assert (found["pictures"], np.sum(found["confusion"], 1).tolist()) == (20, [0, 0, 0, 10, 0, 0, 0, 10, 0, 0])
+    assert found["accuracy"] >= 0.9
+    assert call(capsys, *words)[0] == 1
+    assert call(capsys, *words, "--overwrite")[0] == 0
+    (tmp_path / "some" / "7").rename(tmp_path / "some" / "seven")
+    code, _, err = call(capsys, "evaluate", "cnn_digits", "--data", tmp_path / "some")
+    assert (code, "class seven is not among 0, 1" in err) == (1, True)
 
 
 # --- training --------------------------------------------------------------------------------------------------------
@@ -191,11 +208,35 @@ def test_the_same_command_goes_on_and_after_the_end_begins_anew(capsys, tmp_path
         (["train", "demo"], 2, "needs config = Config(...)"),
         (["train", "cnn_digits", "--set", "ema"], 2, "--set ema: NAME=VALUE is wanted"),
         (["train", "cnn_digits", "--set", "emma=1", "--set", "steps=2"], 2, "emma: no such setting; there are data"),
-        (["train", "cnn_digits", "--steps", "0"], 2, "both must be at least 1"),
+        (["train", "cnn_digits", "--steps", "0"], 2, "steps=0: at least 1"),
+        (["train", "cnn_digits", "--seed", "-1"], 2, "seed=-1: at least 0"),
+        (["train", "cnn_digits", "--size", "0"], 2, "size=0: at least 1"),
+        (["train", "cnn_digits", "--set", "log_every=0"], 2, "log_every=0: at least 1"),
+        (["train", "cnn_digits", "--set", "ema=1.5"], 2, "ema=1.5: at least 0 and less than 1"),
+        (["train", "cnn_digits", "--set", "dtype=bf16"], 2, "dtype='bf16': choose one of 'float32', 'bfloat16'"),
+        (["train", "cnn_digits", "--set", "optimizer.schedule=cosin"], 2, "optimizer.schedule='cosin': choose one of"),
+        (["train", "cnn_digits", "--set", "optimizer.accumulate=3"], 2, "batch=128: take a multiple of 3"),
+        (["train", "gan_digits", "--set", "loss=wgan"], 2, "loss='wgan': choose one of 'nonsaturating', 'hinge'"),
+        (["train", "gan_digits", "--set", "augment=adaa"], 2, "augment='adaa': choose one of '', 'ada'"),
+        (["train", "gan_digits", "--set", "policy=flp"], 1, "policy: names='flp'; choose one of 'flip'"),
+        (["train", "gan_digits", "--set", "judge=nobody", "--dry-run"], 1, "nobody: no folder of a run, and no model"),
+        (["train", "gan_digits", "--set", "samples=3"], 2, "samples=3: at least 6"),
+        (["train", "gan_digits", "--set", "pack=3"], 2, "batch=64: take a multiple of 3"),
+        (
+            ["train", "gan_digits", "--set", "discriminator_optimizer.beta1=2"],
+            2,
+            "discriminator_optimizer.beta1=2.0: at",
+        ),
+        (["train", "denoise_gray", "--set", "loss=l1"], 2, "loss='l1': choose one of 'charbonnier'"),
+        (
+            ["train", "denoise_gray", "--set", "optimizer.accumulate=2", "--batch", "8"],
+            2,
+            "batch=8: take a multiple of 16",
+        ),
         (["train", "cnn_digits", "--fsdp"], 2, "fsdp splits the parameters over a mesh"),
-        (["train", "gan_digits", "--set", "remat=True"], 1, "a GAN's step keeps what it computes"),
+        (["train", "gan_digits", "--set", "remat=True"], 2, "a GAN's step keeps what it computes"),
         (["train", "cnn_digits", "--data", "nowhere"], 1, "nowhere: no such file or folder"),
-        (["train", "cnn_digits_quick", "--parallel", "pmap", "--batch", "7"], 1, "7 can't be shared by 2 devices"),
+        (["train", "cnn_digits_quick", "--parallel", "pmap", "--batch", "7"], 2, "batch=7: take a multiple of 2"),
         (["generate", "nothing"], 1, "no folder of a run, and no model of that name; there are"),
         (["generate", "cnn_digits"], 1, "is a classifier, and this takes a generator"),
         (["generate", "conv_digits", "--seeds", "9-3"], 2, "A range goes upwards"),

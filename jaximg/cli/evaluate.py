@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, arg
 
 from jaximg.cli import paths, runs, show
-from jaximg.cli.parse import Failure, parse
+from jaximg.cli.parse import Failure, Flag, parse
 
 if TYPE_CHECKING:
     from jaximg.train.config import Config
@@ -31,11 +31,13 @@ class Options:
 
     Attributes:
       run: a folder, or a name.
-      data: test pictures; a run's own data by default, else the small digits.
+      data: test pictures; a run's own data by default, else the small digits. Other data than the run's that are in one
+        piece are all for the test of a classifier.
       judge: the classifier whose features tell samples from reals.
       samples: how many a generator is asked for.
       json: write the numbers to a file too.
       page: write a page on the run too, with curves and samples: FILE.html
+      overwrite: replace these two files if they are there.
     """
 
     run: Positional[Annotated[str, arg(metavar="RUN")]]
@@ -44,6 +46,7 @@ class Options:
     samples: Annotated[int, arg(metavar="N")] = 10_000
     json: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
     page: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
+    overwrite: Flag = False
 
 
 def main(argv: Sequence[str]) -> int:
@@ -56,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
       0.
     """
     options = parse(Options, argv, prog="jaximg evaluate")
-    paths.refuse_existing([file for file in (options.json, options.page) if file], False)
+    paths.refuse_existing([file for file in (options.json, options.page) if file], options.overwrite)
     if options.page and not runs.is_run(options.run):
         raise Failure(f"{options.run} is no folder of a run: there are no curves to make a page of")
     runs.compiled_once()
@@ -66,6 +69,7 @@ def main(argv: Sequence[str]) -> int:
         model = load(options.run)
         settings = _settings(options)
         measured = KINDS[model.kind](options, model, settings)
+    show.make_folders([options.json, options.page])
     if options.json:
         with show.file(options.json):
             options.json.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
@@ -96,9 +100,25 @@ def _data(options: Options, model: "Trained", settings: "Config | None") -> "Set
     else:
         name, channels = options.data or "digits", model.shape[-1]
         sets = data.load(name, "train", channels=channels), data.load(name, "test", channels=channels)
-    if sets[1].shape != model.shape:
-        raise Failure(f"{sets[1].name}: pictures of {sets[1].shape}, and {model.name} is for {model.shape}")
-    return sets
+    return sets[0], _fitting(sets[1], model)
+
+
+def _test(options: Options, model: "Trained", settings: "Config | None") -> "Dataset":
+    """What a classifier is tested on: of its own data the test part, of others all where they have no such part."""
+    from jaximg.train import data
+    from jaximg.train.trained import settings_of
+
+    own = settings_of(Path(options.run)).data if settings else "digits"
+    if not options.data or options.data == own or Path(options.data).resolve() == Path(own).resolve():
+        return _data(options, model, settings)[1]
+    size = settings.size if settings else None
+    return data.load(options.data, "test", holdout=1.0, size=size, channels=model.shape[-1])
+
+
+def _fitting(test: "Dataset", model: "Trained") -> "Dataset":
+    if test.shape != model.shape:
+        raise Failure(f"{test.name}: pictures of {test.shape}, and {model.name} is for {model.shape}")
+    return test
 
 
 def _classifier(options: Options, model: "Trained", settings: "Config | None") -> dict:
@@ -106,12 +126,11 @@ def _classifier(options: Options, model: "Trained", settings: "Config | None") -
 
     from jaximg.evaluate import accuracy, confusion_matrix
 
-    test = _data(options, model, settings)[1]
-    if test.labels is None:
-        raise Failure(f"{test.name} has no labels to compare with")
+    test = _fitting(_test(options, model, settings), model).numbered_as(model.classes)
+    labels = np.asarray(test.labels)
     logits = model.judge(test.float_images())[1]
-    share = accuracy(logits, test.labels)
-    table = confusion_matrix(np.argmax(logits, -1), test.labels, len(model.classes))
+    share = accuracy(logits, labels)
+    table = confusion_matrix(np.argmax(logits, -1), labels, len(model.classes))
     print(f"{model.name}: {share:.2%} of {len(test)} pictures of {test.name} right\n")
     rows = [[name, *map(str, row)] for name, row in zip(model.classes, table.tolist(), strict=True)]
     show.table(["true / taken for", *model.classes], rows)

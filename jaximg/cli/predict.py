@@ -80,8 +80,7 @@ def _prepared(pixels: "np.ndarray", model: "Trained", invert: str) -> "tuple[np.
     """The picture as the model knows pictures, and whether light and dark were exchanged."""
     import numpy as np
 
-    from jaximg.train.data.formats import with_channels
-    from jaximg.train.data.resize import square
+    from jaximg.train.data.resize import square, with_channels
 
     height, _, channels = model.shape
     image = square(with_channels(pixels, channels), height)

@@ -63,6 +63,7 @@ def main(argv: Sequence[str]) -> int:
     runs.compiled_once()
     generator = runs.trained(options.run, "generator")
     images = np.stack([_read(source.path, generator) for source in found])
+    show.make_folders([options.output, options.numbers])
     with show.file(options.output):
         _project(options, generator, [source.path for source in found], images)
     return 0

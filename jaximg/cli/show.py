@@ -84,6 +84,13 @@ def file(path: Path) -> Iterator[None]:
         raise Failure(why if str(path) in why else f"{path}: {why}") from error
 
 
+def make_folders(files: Iterable[Path | None]) -> None:
+    """Makes the folders that files are to be written into, where they aren't there yet."""
+    for path in filter(None, files):
+        with file(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+
+
 def line(console: Console, text: str) -> None:
     """Prints text as it is: not wrapped, no markup, whatever a file name holds."""
     console.print(Text(printable(text)), soft_wrap=True)

@@ -88,11 +88,14 @@ def _settings(options: Options) -> "Config":
     from jaximg.train import config
 
     settings = configs.load(options.config, config.Config)
+    if type(settings).__name__ not in config.KINDS:
+        raise Usage(f"{options.config}: its config is to be one of {', '.join(config.KINDS)}")
     names = ("data", "size", "steps", "batch", "seed", "parallel")
     given = {name: value for name in names if (value := getattr(options, name)) is not None}
     if "data" in given and Path(given["data"]).exists():
         given["data"] = str(Path(given["data"]).resolve())
-    settings = replace(settings, **given, fsdp=options.fsdp or settings.fsdp, profile=options.profile)
+    given |= {name: value for name in ("fsdp", "profile") if (value := getattr(options, name))}
+    settings = replace(settings, **given)
     words = [word for some in options.set for word in some]
     for word in words:
         if "=" not in word:
@@ -101,23 +104,21 @@ def _settings(options: Options) -> "Config":
         settings = config.replaced(settings, dict(word.split("=", 1) for word in words))
     except ValueError as error:
         raise Usage(f"--set {error}") from None
-    if settings.steps < 1 or settings.batch < 1:
-        raise Usage(f"{settings.steps} steps of {settings.batch} pictures: both must be at least 1")
     return settings
 
 
 def _train(options: Options, settings: "Config") -> "Result | None":
     from jaximg.train import config, folder, tasks
+    from jaximg.train.check import check
     from jaximg.train.loop import Every, fit
     from jaximg.train.parallel import initialise_distributed, placement
 
     try:
         initialise_distributed(coordinator=options.coordinator, processes=options.processes, process=options.process)
         place = placement(settings.parallel, fsdp=settings.fsdp)
+        check(settings, devices=len(place.devices))
     except ValueError as error:
         raise Usage(str(error)) from None
-    if type(settings).__name__ not in config.KINDS:
-        raise Usage(f"{options.config}: its config is to be one of {', '.join(config.KINDS)}")
     train, test = sets = tasks.datasets(settings)
     facts = tasks.facts_of(train)
     told = {**config.as_dict(settings), "dataset": train.digest, "facts": facts}
@@ -133,9 +134,9 @@ def _train(options: Options, settings: "Config") -> "Result | None":
             f"{workdir}: {settings.steps} steps of {settings.batch} of {len(train)} pictures {train.shape}{kind}, "
             f"{len(test)} to test on; {settings.parallel} on {len(place.devices)} {place.devices[0].platform}"
         )
+        task = tasks.task_of(settings, train.shape, train.classes, sets=sets)
         if options.dry_run:
             return None
-        task = tasks.task_of(settings, train.shape, train.classes, sets=sets)
         every = Every(
             log=settings.log_every,
             evaluate=settings.evaluate_every,

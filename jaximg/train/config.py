@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 Parallel = Literal["jit", "pmap", "mesh"]
+GanLoss = Literal["nonsaturating", "hinge", "least_squares", "wasserstein", "relativistic"]
 Ramped = float | tuple[float, float]
 """A number, or two: the run begins with the first and comes to the second."""
 RAMPED = ("r1", "r2", "beta2")
@@ -141,7 +142,7 @@ class Gan(Config):
       begin: weights in place of random ones: the folder of a run, or a shipped generator that has its discriminator
         beside it ("stacked_mnist").
       latent: numbers that a sample is made from.
-      loss: a name of `jaximg.train.losses`: "nonsaturating", "hinge", "relativistic" and others.
+      loss: a name of `jaximg.train.losses.GAN_LOSSES`.
       r1: weight of the penalty on the discriminator's gradient at real pictures; of two the second is reached when
         `ramp` is over.
       r2: the same at generated ones.
@@ -170,13 +171,13 @@ class Gan(Config):
       spoil: the same, done to clean training pictures first, once each: to try it.
     """
 
-    generator: str = "gan_generator"
-    discriminator: str = "gan_discriminator"
+    generator: str = "mlp_generator"
+    discriminator: str = "mlp_discriminator"
     generator_options: Mapping[str, Any] = field(default_factory=dict)
     discriminator_options: Mapping[str, Any] = field(default_factory=dict)
     begin: str = ""
     latent: int = 100
-    loss: str = "nonsaturating"
+    loss: GanLoss = "nonsaturating"
     r1: Ramped = 0.0
     r2: Ramped = 0.0
     penalise_every: int = 1
@@ -192,7 +193,7 @@ class Gan(Config):
     samples: int = 2000
     patience: int = 5
     per_class: int = 0
-    augment: str = ""
+    augment: Literal["", "ada", "diffaugment"] = ""
     policy: str = ""
     target: float = 0.5
     augment_images: int = 50_000
@@ -316,13 +317,15 @@ def _with(owner: Any, names: list[str], text: str, whole: str) -> Any:
     if not dataclasses.is_dataclass(owner) or names[0] not in (known := [f.name for f in dataclasses.fields(owner)]):
         known = known if dataclasses.is_dataclass(owner) else []
         raise ValueError(f"{whole}: no such setting; there are {', '.join(known)}")
-    old = getattr(owner, names[0])
+    told: Any = owner
+    old = getattr(told, names[0])
+    if old is None and names[0] == "discriminator_optimizer" and len(names) > 1:
+        old = told.optimizer
     if len(names) > 1:
         new = _with(old, names[1:], text, whole)
     else:
         new = _value(old, text, whole)
-    whatever: Any = owner
-    return dataclasses.replace(whatever, **{names[0]: new})
+    return dataclasses.replace(told, **{names[0]: new})
 
 
 def _value(old: Any, text: str, name: str) -> Any:

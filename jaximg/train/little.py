@@ -49,13 +49,15 @@ def step_options(settings: Gan, train: Dataset | None) -> dict[str, Any]:
       A dict.
 
     Raises:
-      RunError: no such way of augmenting or change, or nothing kept back.
+      RunError: no such change, or nothing kept back.
     """
     options: dict[str, Any] = {}
     if settings.damage:
         options["damage"] = ambient.damage(settings.damage)
+    if settings.policy or settings.augment:
+        change = policy(settings.policy, POLICIES[settings.augment])
     if settings.augment:
-        options["augment"] = _change(settings)
+        options["augment"] = change
     if settings.augment == "ada":
         held = train.held if train is not None else None
         if held is None:
@@ -66,12 +68,6 @@ def step_options(settings: Gan, train: Dataset | None) -> dict[str, Any]:
             target=settings.target, per_step=settings.batch / settings.augment_images, most=settings.strongest
         )
     return options
-
-
-def _change(settings: Gan) -> augment.Change:
-    if settings.augment not in POLICIES:
-        raise RunError(f"augment {settings.augment!r}: there are {', '.join(filter(None, POLICIES))}")
-    return policy(settings.policy, POLICIES[settings.augment])
 
 
 def policy(told: str, usual: Sequence[str] = ()) -> augment.Change:

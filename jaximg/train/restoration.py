@@ -10,6 +10,7 @@ import numpy as np
 import optax
 
 from jaximg.train import begin, losses
+from jaximg.train.check import SHARED_OUT
 from jaximg.train.config import Restoration
 from jaximg.train.damage import RECIPES, Recipe
 from jaximg.train.data import DataError, Dataset
@@ -23,8 +24,6 @@ from jaximg.typing import Key
 if TYPE_CHECKING:
     from jaximg.train.trained import Trained
 
-SHARES = 8
-"""A batch that a recipe takes is a multiple of this."""
 SHOWN = 8
 LOSSES = {
     "charbonnier": losses.charbonnier,
@@ -67,13 +66,13 @@ def task(
       The task.
 
     Raises:
-      RunError: an unknown recipe, a batch it can't share out, or weights to begin with that don't fit.
+      RunError: an unknown recipe, or weights to begin with that don't fit.
     """
     recipe, side = _recipe(settings), settings.size or 64
     first = begin.restorer(settings.begin) if settings.begin and sets else None
 
     def init(key: Key) -> TrainState:
-        inputs, _ = recipe(key, jnp.zeros((SHARES, side, side, 3)))
+        inputs, _ = recipe(key, jnp.zeros((SHARED_OUT, side, side, 3)))
         state = init_restoration_state(model, tx, key, inputs, ema=settings.ema > 0)
         return state if first is None else begin.begun(state, first, settings.begin)
 
@@ -132,14 +131,12 @@ def kept(state: TrainState) -> Any:
 def _recipe(settings: Restoration) -> Recipe:
     if settings.recipe not in RECIPES:
         raise RunError(f"no recipe {settings.recipe!r}; there are {', '.join(RECIPES)}")
-    if settings.batch % SHARES:
-        raise RunError(f"a batch of {settings.batch}: recipes share out multiples of {SHARES}")
     return RECIPES[settings.recipe]
 
 
 def _whole(images: np.ndarray) -> np.ndarray:
     """As many as recipes take, the first ones again at the end where they are too few."""
-    return np.resize(images, (-(-len(images) // SHARES) * SHARES, *images.shape[1:]))
+    return np.resize(images, (-(-len(images) // SHARED_OUT) * SHARED_OUT, *images.shape[1:]))
 
 
 def _shown(settings: Restoration) -> Callable[[jax.Array], jax.Array]:

@@ -22,6 +22,7 @@ from jaximg.evaluate import (
 )
 from jaximg.train import begin, data, little, restoration
 from jaximg.train.alarm import Collapse
+from jaximg.train.check import FEWEST, check
 from jaximg.train.config import Classifier, Config, Gan, Optimizer, Restoration
 from jaximg.train.data import Dataset
 from jaximg.train.folder import RunError
@@ -52,8 +53,7 @@ def datasets(settings: Config) -> tuple[Dataset, Dataset]:
       Two data sets.
 
     Raises:
-      DataError: not there, or unreadable.
-      RunError: a classifier without labels.
+      DataError: not there, or unreadable; a classifier without labels, or to be tested on other classes.
     """
     if isinstance(settings, Restoration):
         return restoration.datasets(settings)
@@ -61,8 +61,8 @@ def datasets(settings: Config) -> tuple[Dataset, Dataset]:
         whole = data.instances(data.load(settings.data, holdout=0.0, size=settings.size))
         return whole, whole
     both = [data.load(settings.data, part, holdout=settings.holdout, size=settings.size) for part in ("train", "test")]
-    if (isinstance(settings, Classifier) or getattr(settings, "conditional", False)) and both[0].labels is None:
-        raise RunError(f"{settings.data} has no labels: a classifier needs a folder for each class, or labels beside")
+    if isinstance(settings, Classifier) or getattr(settings, "conditional", False):
+        both = [part.numbered_as(both[0].classes) for part in both]
     if isinstance(settings, Gan) and settings.stack > 1:
         both = [data.stacked(part, settings.stack) for part in both]
     if isinstance(settings, Gan):
@@ -88,7 +88,11 @@ def task_of(
 
     Returns:
       The task.
+
+    Raises:
+      RunError: settings that can't be, or no model, judge or weights of that name.
     """
+    check(settings)
     if isinstance(settings, Classifier):
         return _classifier(settings, shape, classes, sets)
     if isinstance(settings, Gan):
@@ -279,25 +283,13 @@ def _told(settings: Gan, classes: tuple[str, ...]) -> dict[str, Any]:
     return {"classes": len(classes)} if settings.conditional else {}
 
 
-def _check_gan(settings: Gan) -> None:
-    if settings.conditional and settings.pack > 1:
-        raise RunError("pictures of several classes can't be judged together: pack=1 with conditional=True")
-    if settings.penalise_every < 1:
-        raise RunError(f"penalise_every={settings.penalise_every}: 1 for all pictures, 2 for every other, and so on")
-    if settings.remat:
-        raise RunError("a GAN's step keeps what it computes: no remat; optimizer.accumulate=2 takes half the memory")
-    for_d, parts = settings.discriminator_optimizer, settings.optimizer.accumulate
-    if for_d is not None and for_d.accumulate not in (1, parts):
-        raise RunError(
-            f"the networks of a GAN share their batches: discriminator_optimizer.accumulate={for_d.accumulate} "
-            f"beside optimizer.accumulate={parts}; set the latter alone"
-        )
-
-
 def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Dataset, Dataset] | None) -> Task:
-    _check_gan(settings)
     generator = build(settings.generator, _generator_arguments(settings, shape, classes))
     discriminator = build(settings.discriminator, {**_told(settings, classes), **settings.discriminator_options})
+    if getattr(discriminator, "batch_norm", False) and (settings.r1 or settings.r2):
+        raise RunError(
+            "r1 and r2 need a discriminator whose pictures are apart: discriminator_options.batch_norm=False"
+        )
     for_d = settings.discriminator_optimizer or settings.optimizer
     tx_g, tx_d = (optimizer(which, settings.steps) for which in (settings.optimizer, for_d))
     rates = _rates(settings)
@@ -343,7 +335,7 @@ def _gan(settings: Gan, shape: Shape, classes: tuple[str, ...], sets: tuple[Data
     def sample(state: TrainState) -> np.ndarray:
         return trained(settings, state, shape, classes, name="").samples(range(GRID))
 
-    judge = _judge(settings, shape) if sets else None
+    judge = _judge(settings, shape) if sets and len(sets[1]) >= 2 * FEWEST else None
 
     def evaluate(state: TrainState) -> dict[str, float]:
         if sets is None or judge is None:

@@ -62,6 +62,33 @@ class Dataset:
         images = self.images[which] if isinstance(self.images, np.ndarray) else _Some(self.images, which)
         return replace(self, images=images, labels=None if self.labels is None else self.labels[which])
 
+    def numbered_as(self, classes: tuple[str, ...]) -> "Dataset":
+        """The same pictures, their labels the places of their classes among others.
+
+        Args:
+          classes: names, such as those of the pictures trained on; mere numbers here mean places there.
+
+        Returns:
+          With these classes.
+
+        Raises:
+          DataError: no labels, or a class that is not among them.
+
+        Example:
+          >>> cats = Dataset("x", np.zeros((2, 1, 1, 1), np.uint8), np.array([0, 0]), ("cat",))
+          >>> cats.numbered_as(("ape", "cat")).labels.tolist()
+          [1, 1]
+        """
+        if self.labels is None:
+            raise DataError(f"{self.name} has no labels: a folder for each class is needed, or labels beside")
+        numbers = self.classes == tuple(map(str, range(len(self.classes))))
+        names = classes[: len(self.classes)] if numbers and not set(self.classes) & set(classes) else self.classes
+        strange = [*self.classes[len(names) :], *(name for name in names if name not in classes)]
+        if strange:
+            raise DataError(f"{self.name}: class {', '.join(strange)} is not among {', '.join(classes)}")
+        places = np.array([classes.index(name) for name in names], np.int32)
+        return replace(self, labels=places[self.labels], classes=classes)
+
     def float_images(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Pictures `start` to `stop` as `(N, H, W, C)` float32 in [0, 1]."""
         which = range(len(self))[start:stop]

@@ -13,7 +13,7 @@ import numpy as np
 from jaximg import io
 from jaximg.train.data import records
 from jaximg.train.data.dataset import IN_MEMORY, DataError, Dataset
-from jaximg.train.data.resize import square
+from jaximg.train.data.resize import sample
 
 TEST = ("test", "t10k", "val", "validation")
 RECORDS = ("*.array_record*", "*.arrayrecord*")
@@ -207,14 +207,7 @@ def _sample(path: Path, size: int | None, channels: int | None) -> np.ndarray:
         pixels = io.read(path).on_white
     except io.ReadError as error:
         raise DataError(str(error)) from None
-    return np.round(255 * square(with_channels(pixels, channels), size)).astype(np.uint8)
-
-
-def with_channels(pixels: np.ndarray, channels: int | None) -> np.ndarray:
-    """The picture `(H, W, C)` in grey or in colour, as 1 or 3 channels ask for; as it is for None."""
-    if channels == 1 and pixels.shape[-1] == 3:
-        return pixels @ np.array([[0.299], [0.587], [0.114]], np.float32)
-    return np.repeat(pixels, 3, axis=-1) if channels == 3 and pixels.shape[-1] == 1 else pixels
+    return sample(pixels, size, channels)
 
 
 def _records(path: Path, files: list[Path], part: str, size: int | None, channels: int | None) -> Read:
@@ -223,8 +216,7 @@ def _records(path: Path, files: list[Path], part: str, size: int | None, channel
     labels = records.labels(source)
 
     def one(i: int) -> np.ndarray:
-        pixels = records.pixels(source[i], f"{path}, record {i}")
-        return np.round(255 * square(with_channels(pixels, channels), size)).astype(np.uint8)
+        return sample(records.pixels(source[i], f"{path}, record {i}"), size, channels)
 
     return _kept(Dataset(path.name, Reader(len(source), one), labels)), parted
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from jaximg.train.data import formats, public
 from jaximg.train.data.dataset import DataError, Dataset, split
+from jaximg.train.data.resize import shaped
 
 Part = Literal["train", "test"]
 
@@ -26,8 +27,8 @@ def load(
         .npz or ArrayRecord file.
       part: "train" or "test". Data in one piece is split, the same way every time.
       holdout: the share of the test part of such data.
-      size: pictures in files are brought to so many pixels a side, the middle square of them; None needs them equal.
-      channels: 1 or 3 for pictures in files; None takes the first one's.
+      size: pictures are brought to so many pixels a side, the middle square of them; None needs them equal.
+      channels: 1 or 3; None takes the first picture's.
 
     Returns:
       The data.
@@ -42,13 +43,15 @@ def load(
     """
     if part not in ("train", "test"):
         raise DataError(f"part {part!r}: choose 'train' or 'test'")
-    if name == "digits":
-        return split(public.digits(), part, holdout)
+    whole, parted = (public.digits(), False) if name == "digits" else _found(name, part, size, channels)
+    return shaped(whole if parted else split(whole, part, holdout), size, channels)
+
+
+def _found(name: str | Path, part: Part, size: int | None, channels: int | None) -> formats.Read:
     path = Path(name).expanduser()
     if str(name) in public.SETS and not path.exists():
         path = public.fetch(str(name))
     if not path.exists():
         names = ", ".join(["digits", *public.SETS])
         raise DataError(f"{name}: no such file or folder, and no set of that name; there are {names}")
-    whole, parted = formats.read(path, part, size=size, channels=channels)
-    return whole if parted else split(whole, part, holdout)
+    return formats.read(path, part, size=size, channels=channels)

@@ -1,6 +1,43 @@
-"""Brings pictures of any size to one square size, on the host."""
+"""Brings pictures of any size to one square size, in grey or in colour, on the host."""
+
+from dataclasses import replace
 
 import numpy as np
+
+from jaximg.train.data.dataset import Dataset
+
+
+def shaped(dataset: Dataset, size: int | None, channels: int | None) -> Dataset:
+    """The data set with all of its pictures at one size and of so many channels.
+
+    Args:
+      dataset: in memory; one that reads its pictures when asked is left alone.
+      size: pixels a side; None leaves them as they are.
+      channels: 1 or 3; None likewise.
+
+    Returns:
+      The same labels and classes.
+
+    Example:
+      >>> shaped(Dataset("x", np.zeros((2, 6, 9, 1), np.uint8)), 3, 3).shape
+      (3, 3, 3)
+    """
+    height, width, has = dataset.shape
+    if not dataset.in_memory or (size or height, size or width, channels or has) == (height, width, has):
+        return dataset
+    return replace(dataset, images=np.stack([sample(x / np.float32(255), size, channels) for x in dataset.images]))
+
+
+def sample(pixels: np.ndarray, size: int | None, channels: int | None) -> np.ndarray:
+    """A picture `(H, W, C)` in [0, 1] as a data set has it, uint8."""
+    return np.round(255 * square(with_channels(pixels, channels), size)).astype(np.uint8)
+
+
+def with_channels(pixels: np.ndarray, channels: int | None) -> np.ndarray:
+    """The picture `(H, W, C)` in grey or in colour, as 1 or 3 channels ask for; as it is for None."""
+    if channels == 1 and pixels.shape[-1] == 3:
+        return pixels @ np.array([[0.299], [0.587], [0.114]], np.float32)
+    return np.repeat(pixels, 3, axis=-1) if channels == 3 and pixels.shape[-1] == 1 else pixels
 
 
 def square(pixels: np.ndarray, size: int | None) -> np.ndarray:
