@@ -43,6 +43,8 @@ def in_a_loop(noisy: np.ndarray, pilot: np.ndarray) -> np.ndarray:
     guide = ndimage.convolve(noisy, np.outer([1, 2, 1], [1, 2, 1]) / 16)
     noisy, pilot, guide = (x[1:-1, 1:-1] for x in (noisy, pilot, guide))
     basis, haar = block_basis(8), collaborative._haar(4)
+    steps = range(-4, 5)
+    shifts = sorted(((v, u) for v in steps for u in steps), key=lambda shift: shift[0] ** 2 + shift[1] ** 2)
     total, cover = np.zeros(noisy.shape), np.zeros(noisy.shape)
 
     def stack(picture: np.ndarray, corners: list[tuple[int, int]]) -> np.ndarray:
@@ -50,7 +52,7 @@ def in_a_loop(noisy: np.ndarray, pilot: np.ndarray) -> np.ndarray:
 
     for y in range(4, noisy.shape[0] - 11, 4):
         for x in range(4, noisy.shape[1] - 11, 4):
-            near = [(y + v, x + u) for v, u in collaborative._nearby()]
+            near = [(y + v, x + u) for v, u in shifts]
             apart = np.square(stack(guide, near) - stack(guide, [(y, x)])).sum(-1)
             apart *= 1 + collaborative.TIE * np.arange(len(near))
             corners = [near[i] for i in np.argsort(apart, kind="stable")[:4]]

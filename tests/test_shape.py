@@ -62,6 +62,12 @@ def test_the_seventh_invariant_tells_mirror_images_apart_and_the_others_do_not()
     assert here[6] * there[6] < 0
 
 
+@pytest.mark.parametrize("picture", [FLAG, np.rot90(FLAG).copy(), FLAG[:, ::-1].copy()])
+def test_each_of_the_hu_moments_is_opencv_s_however_small(picture):
+    want = cv2.HuMoments(cv2.moments(picture[..., 0])).ravel()
+    np.testing.assert_allclose(ops.hu_moments(picture), want, rtol=1e-3)
+
+
 def test_hu_moments_stay_when_a_shape_is_moved_turned_and_doubled():
     want = ops.hu_moments(FLAG)
     doubled = FLAG.repeat(2, 0).repeat(2, 1)
