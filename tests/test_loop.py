@@ -17,7 +17,7 @@ import pytest
 
 from jaximg.models import CNN
 from jaximg.train import config, folder
-from jaximg.train.checkpoint import Checkpoints
+from jaximg.train.checkpoint import Checkpoints, MismatchError
 from jaximg.train.data import Dataset
 from jaximg.train.loop import Every, NonFiniteError, RunError, Task, fit
 from jaximg.train.parallel import placement
@@ -140,6 +140,21 @@ def test_other_options_are_refused_by_name_unless_forced(tmp_path):
     said: list[str] = []
     assert run(tmp_path, 4, said.append, options={"optimizer": {"rate": 0.2}}, force=True).step == 4
     assert "optimizer.rate: 0.1 -> 0.2" in said[0]
+    assert json.loads((tmp_path / "options.json").read_text())["optimizer"] == {"rate": 0.2}
+
+
+def test_options_that_do_not_fit_the_checkpoint_are_not_kept_even_if_forced(tmp_path):
+    run(tmp_path, 2, options={"width": 4})
+    kept = (tmp_path / "options.json").read_bytes()
+    wider = CNN(features=(6,), hidden=(8,), classes=3)
+    other = Task(
+        init=lambda key: init_classifier_state(wider, optax.sgd(0.1, momentum=0.9), key, jnp.zeros((1, 4, 4, 1))),
+        make_step=task().make_step,
+    )
+    with pytest.raises(MismatchError, match="another model"):
+        fit(other, pictures(), steps=4, batch=4, workdir=tmp_path, options={"width": 6}, force=True)
+    assert (tmp_path / "options.json").read_bytes() == kept
+    assert run(tmp_path, 4, options={"width": 4}).step == 4
 
 
 def test_somebodys_own_folder_is_left_alone(tmp_path):

@@ -45,20 +45,23 @@ class Folder:
         tell: Callable[[str], None] = print,
         writes: bool = True,
     ) -> None:
-        self.path, self.writes = path, writes
+        self.path, self.options, self.writes = path, options, writes
         self._tensorboard: Any = None
         if writes:
-            self._claim(options, force, tell)
+            self._claim(force, tell)
 
-    def _claim(self, options: Mapping[str, Any], force: bool, tell: Callable[[str], None]) -> None:
+    def _claim(self, force: bool, tell: Callable[[str], None]) -> None:
         path = self.path
-        file = path / OPTIONS
-        if file.exists():
-            self._compare(read_options(path), options, force, tell)
-        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if (path / OPTIONS).exists():
+            self._compare(read_options(path), self.options, force, tell)
+            return
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise RunError(f"{path} exists and is not the folder of a run: choose another")
         path.mkdir(parents=True, exist_ok=True)
-        _write(file, json.dumps(options, indent=1, sort_keys=True) + "\n")
+        self._write_options()
+
+    def _write_options(self) -> None:
+        _write(self.path / OPTIONS, json.dumps(self.options, indent=1, sort_keys=True) + "\n")
 
     def _compare(self, old: dict, new: Mapping[str, Any], force: bool, tell: Callable[[str], None]) -> None:
         changed = config.differences(old, new)
@@ -78,9 +81,10 @@ class Folder:
         return self.path / CHECKPOINTS
 
     def rewind(self, step: int) -> None:
-        """Drops what was noted and drawn after a step: the run goes on from there."""
+        """Drops what was noted and drawn after a step: the run goes on from there, with the options that it has now."""
         if not self.writes:
             return
+        self._write_options()
         lines = [line for line in read_stats(self.path) if line["step"] <= step]
         if (self.path / STATS).exists():
             _write(self.path / STATS, "".join(json.dumps(line) + "\n" for line in lines))
