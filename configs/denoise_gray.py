@@ -10,6 +10,7 @@ from jaximg.train.config import Optimizer, Restoration
 
 config = Restoration(
     recipe="denoise_gray",
+    options={"blocks": 3},
     loss="squared",
     relative=True,
     size=96,

@@ -80,6 +80,23 @@ def test_siblings_of_one_stem_keep_their_suffixes_and_comparisons_apart(capsys, 
     ) == ["a-compare-png.png", "a-compare.png", "a.jpg", "a.png"]
 
 
+def test_a_comparison_is_never_written_over_an_input(capsys, tmp_path):
+    first, second = png(tmp_path / "a.png"), png(tmp_path / "a-compare.png", scene(1))
+    before = read(second)
+    words = ("correct", first, second, "-o", tmp_path, "--compare", "--overwrite", "--only", "scratches")
+    assert run(capsys, *words)[0] == 0
+    assert read(second).shape == before.shape
+    assert (tmp_path / "a-compare-sheet.png").exists()
+
+
+def test_two_spellings_of_a_folder_are_one(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.open(png(tmp_path / "a.png")).save(tmp_path / "a.gif")
+    code, out, _ = run(capsys, "correct", "a.gif", tmp_path / "a.png", "--only", "scratches")
+    assert code == 0
+    assert len([path for path in tmp_path.iterdir() if "corrected" in path.name]) == 2
+
+
 def test_compare_writes_before_and_after_side_by_side(capsys, tmp_path):
     a = png(tmp_path / "a.png")
     assert run(capsys, "correct", a, "-o", tmp_path / "b.png", "--compare")[0] == 0

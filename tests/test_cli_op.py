@@ -110,6 +110,17 @@ def test_op_resizes(capsys, tmp_path):
     np.testing.assert_allclose(read(tmp_path / "b.png"), 255 * np.clip(want, 0, 1), atol=0.51)
 
 
+def test_op_writes_several_arrays_into_no_other_file_than_was_named(capsys, tmp_path):
+    a = png(tmp_path / "a.png", scene(1))
+    (tmp_path / "o.npz").write_bytes(b"mine")
+    code, _, err = run(capsys, "op", "find_peaks", a, tmp_path / "o.npy", "--max-peaks", "3")
+    assert (code, "several arrays" in err) == (1, True)
+    assert (tmp_path / "o.npz").read_bytes() == b"mine"
+    assert not (tmp_path / "o.npy").exists()
+    assert run(capsys, "op", "find_peaks", a, tmp_path / "p.npz", "--max-peaks", "3")[0] == 0
+    assert len(np.load(tmp_path / "p.npz").files) > 1
+
+
 def test_op_writes_exact_numbers(capsys, tmp_path):
     a = png(tmp_path / "a.png")
     assert run(capsys, "op", "gaussian_blur", a, tmp_path / "b.npy", "--sigma", "1")[0] == 0

@@ -163,6 +163,28 @@ def test_jpeg_quality_is_read_from_the_pixels_also_when_cropped(quality, corner)
     assert found.corner == tuple(-c % 8 for c in corner)
 
 
+@pytest.mark.parametrize("corner", [(0, 0), (3, 5)])
+def test_a_jpeg_that_has_been_turned_is_repaired_as_it_would_be_upright(corner):
+    upright = jpeg(photo(256, 320), 10)[corner[0] :, corner[1] :]
+    lying = np.ascontiguousarray(np.swapaxes(upright, 0, 1))
+    found, other = diagnose(lying, whole=True), diagnose(upright, whole=True)
+    assert (found.jpeg_quality, found.jpeg_corner) == (other.jpeg_quality, other.jpeg_corner[::-1])
+    assert (found.jpeg_turned, other.jpeg_turned) == (True, False)
+    here, there = (correct(x, report=r, only="jpeg") for x, r in ((lying, found), (upright, other)))
+    np.testing.assert_allclose(np.swapaxes(here, 0, 1), there, atol=1e-6)
+
+
+def test_impulses_are_not_filled_from_what_is_no_number(rng):
+    x = photo()
+    shot = np.where(rng.random(x.shape) < 0.04, rng.integers(0, 2, x.shape), x).astype(np.float32)
+    shot[20:24, 20:24] = np.nan
+    report = diagnose(shot)
+    assert report.impulses_confidence > 0
+    assert np.isfinite(correct(shot, report=report)).all()
+    only = correct(shot, report=report, only="impulses")
+    np.testing.assert_array_equal(np.isnan(only), np.isnan(shot))
+
+
 def test_a_files_own_tables_are_believed():
     picture = io.Picture(photo(), jpeg_tables=(jpeg_tables(42)[0],))
     report = diagnose(picture)

@@ -72,6 +72,23 @@ def test_what_it_does_not_show_is_missing_still(lost):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few")
+def test_what_is_transparent_in_it_is_not_taken_for_black(lost, tmp_path, capsys):
+    x, other = scene(), second(scene())
+    clear = np.zeros((*HW, 1), bool)
+    clear[50:100, 60:110] = True
+    out, still = fill_from(x, lost, np.where(clear, np.nan, other).astype(np.float32))
+    filled = lost & ~still
+    assert still.any() and filled.any()
+    assert np.abs(out - x)[filled[..., 0]].mean() < 0.03
+    io.write(tmp_path / "x.png", np.where(lost, 0, x).astype(np.float32))
+    io.write(tmp_path / "mask.png", lost.astype(np.float32))
+    io.write(tmp_path / "other.png", io.Picture(np.where(clear, 0, other).astype(np.float32), 1 - np.float32(clear)))
+    words = ("correct", tmp_path / "x.png", "--mask", tmp_path / "mask.png", "--reference", tmp_path / "other.png")
+    assert run(capsys, *words, "-o", tmp_path / "out.png", "--only", "inpaint")[0] == 0
+    assert np.abs(io.read(tmp_path / "out.png").pixels - x)[lost[..., 0]].mean() < 0.1
+
+
 def test_all_ways_to_lie_are_tried(rng):
     x = np.asarray(ops.gaussian_blur(rng.random((150, 160, 1), np.float32), np.float32(2.0)))
     found = align(x[5:], np.ones((145, 160), bool), x)

@@ -100,12 +100,13 @@ def test_a_grey_picture_is_answered_twice_the_second_time_better(rng):
     told = level((64, 64), 0.1)[None], level((64, 64), 0.0)[None]
 
     @jax.jit
-    def answer(begun, first):
+    def answer(begun, noisy, first):
         return net.apply({"params": params}, begun[None], noisy[None], first[None], *told)[0]
 
     begun = classical.estimate(noisy, 0.1)
-    first = answer(begun, begun)
-    second = answer(jax.jit(estimate.alike)(noisy, first, 0.1), first)
+    turned, seen = (np.rot90(x) for x in (begun, noisy))
+    first = np.rot90(answer(turned, seen, turned), -1)
+    second = answer(jax.jit(estimate.alike)(noisy, first, 0.1), noisy, first)
     report = correct.Report(noise_sigma=0.1, noise_confidence=1.0)
     np.testing.assert_allclose(correct.correct(noisy, report=report, only="denoise"), second, atol=1e-4)
     assert np.mean((second - clean) ** 2) < 0.7 * np.mean((first - clean) ** 2)

@@ -248,6 +248,7 @@ def test_the_same_command_goes_on_and_after_the_end_begins_anew(capsys, tmp_path
         (["correct", "--prior", "conv_digits", "--mask", "m.png", "--ensemble", "a.png"], 2, "--ensemble"),
         (["predict", "cnn_digits"], 2, "no picture given"),
         (["predict", "conv_digits", "a.png"], 1, "is a generator, and this takes a classifier"),
+        (["evaluate", "conv_digits", "--samples", "2"], 2, "--samples 2: 6 at least"),
         (["evaluate", "nothing"], 1, "no model of that name"),
     ],
 )

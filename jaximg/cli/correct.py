@@ -140,7 +140,7 @@ def _by_diagnosis(options: Options, limit: dict[str, int]) -> _Repair:
     only = _names(options.only, correct.STEPS)
     if options.reference is not None and not options.reference.is_file():
         raise Failure(f"{options.reference}: no such file to take as a reference")
-    other = None if options.reference is None else io.read(options.reference, **limit).pixels
+    other = None if options.reference is None else _shown(io.read(options.reference, **limit))
 
     def repair(picture: "Picture", known: "np.ndarray | None", path: Path) -> _Done:
         del path
@@ -223,6 +223,13 @@ def _upscaled(picture: "Picture", strength: float, ensemble: bool) -> "Picture":
         alpha = np.clip(bicubic(alpha), 0, 1)
     pixels = correct.upscale(pixels, strength=strength, ensemble=ensemble)
     return picture.replace(pixels=pixels, alpha=alpha, dpi=None if dpi is None else (2 * dpi[0], 2 * dpi[1]))
+
+
+def _shown(picture: "Picture") -> "np.ndarray":
+    """The pixels, NaN where a picture is transparent."""
+    import numpy as np
+
+    return picture.pixels if picture.alpha is None else np.where(picture.alpha > 0, picture.pixels, np.float32("nan"))
 
 
 def _names(text: str, allowed: Sequence[str]) -> tuple[str, ...] | None:

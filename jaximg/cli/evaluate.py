@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, arg
 
 from jaximg.cli import paths, runs, show
-from jaximg.cli.parse import Failure, Flag, parse
+from jaximg.cli.parse import Failure, Flag, Usage, parse
 
 if TYPE_CHECKING:
     from jaximg.train.config import Config
@@ -60,6 +60,10 @@ def main(argv: Sequence[str]) -> int:
     """
     options = parse(Options, argv, prog="jaximg evaluate")
     paths.refuse_existing([file for file in (options.json, options.page) if file], options.overwrite)
+    from jaximg.train.check import FEWEST
+
+    if options.samples < FEWEST:
+        raise Usage(f"--samples {options.samples}: {FEWEST} at least, for each has to have five neighbours")
     if options.page and not runs.is_run(options.run):
         raise Failure(f"{options.run} is no folder of a run: there are no curves to make a page of")
     runs.compiled_once()

@@ -88,7 +88,7 @@ def _write(options: Options, generator: "Trained", numbers: list[int], suffix: s
     label = _label(options, generator)
     made = generator.samples(numbers, label=label, truncation=options.truncation)
     images = _enlarged(_finished(options, made), options.scale)
-    if suffix:
+    if suffix and not options.output.is_dir():
         options.output.parent.mkdir(parents=True, exist_ok=True)
         report.save(options.output, report.grid(list(images), columns=options.columns, gap=2 * options.scale))
         return f"{options.output}  {len(numbers)} pictures"

@@ -96,6 +96,8 @@ def jobs(inputs: Sequence[Path], output: Path | None, found: Iterable[Source]) -
         if victim is not source:
             raise Usage(f"the result of {source.path} would replace {victim.path}, an input too: choose another -o")
         compare = _free(target.with_name(f"{target.stem}-compare.png"), taken, target.suffix)
+        if compare.resolve() in read:
+            compare = _free(compare, taken, "sheet")
         planned.append(Job(source, target, compare))
     return planned
 
@@ -133,8 +135,8 @@ def _free(path: Path, taken: set[str], *hints: str) -> Path:
     """The path, or one like it that no other result has; there are file systems that don't tell A from a."""
     marks = ["", *(f"-{hint.lstrip('.')}" for hint in hints), *(f"-{n}" for n in range(2, len(taken) + 3))]
     names = (path.with_name(f"{path.stem}{mark}{path.suffix}") for mark in marks)
-    choice = next(name for name in names if str(name).casefold() not in taken)
-    taken.add(str(choice).casefold())
+    choice = next(name for name in names if str(name.resolve()).casefold() not in taken)
+    taken.add(str(choice.resolve()).casefold())
     return choice
 
 

@@ -130,9 +130,11 @@ def _plain(answer: dict[str, np.ndarray]) -> Any:
 def _write_numbers(path: Path, answer: dict[str, np.ndarray]) -> None:
     if path.suffix == ".json":
         path.write_text(json.dumps(_plain(answer)) + "\n")
-    elif path.suffix == ".npz" or len(answer) > 1:
+    elif path.suffix == ".npz":
         named: dict[str, Any] = {name or "result": array for name, array in answer.items()}
-        np.savez(path.with_suffix(".npz"), **named)
+        np.savez(path, **named)
+    elif len(answer) > 1:
+        raise Failure(f"{path}: the answer is several arrays, {', '.join(answer)}: write FILE.npz or FILE.json")
     else:
         np.save(path, answer[""])
 

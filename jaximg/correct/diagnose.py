@@ -38,6 +38,7 @@ class Report:
       jpeg_quality: 1 to 100, or None where the picture never was a JPEG.
       jpeg_confidence: 1 where the file says so itself.
       jpeg_corner: row and column, 0 to 7, where JPEG's first whole block begins.
+      jpeg_turned: whether rows are columns since: the picture has been turned by a quarter, as portraits are.
       scratches: `(H, W, 1)` bool: thin bright or dark lines.
       scratches_confidence: how sure.
       missing: `(H, W, 1)` bool: holes, transparent pixels, not-a-numbers.
@@ -60,6 +61,7 @@ class Report:
     jpeg_quality: int | None = None
     jpeg_confidence: float = 0.0
     jpeg_corner: tuple[int, int] = (0, 0)
+    jpeg_turned: bool = False
     scratches: np.ndarray = field(default_factory=lambda: np.zeros((1, 1, 1), bool), repr=False)
     scratches_confidence: float = 0.0
     missing: np.ndarray = field(default_factory=lambda: np.zeros((1, 1, 1), bool), repr=False)
@@ -166,6 +168,7 @@ def _damage(pixels: np.ndarray, alpha: np.ndarray | None, tables: Sequence[np.nd
         jpeg_quality=jpeg.quality,
         jpeg_confidence=jpeg.confidence,
         jpeg_corner=jpeg.corner,
+        jpeg_turned=jpeg.turned,
         scratches=scratches.mask if scratches else nothing,
         scratches_confidence=scratches.confidence if scratches else 0.0,
         missing=missing.mask,

@@ -5,7 +5,7 @@ comb, and the comb's step gives the quality away, also when the file has been sa
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,11 +36,13 @@ class Jpeg:
       quality: 1 to 100 on the scale of the Independent JPEG Group, or None where there is none.
       confidence: 0 to 1.
       corner: the row and column, 0 to 7, where the first whole block begins.
+      turned: whether the blocks lie on their sides: tables tell rows from columns.
     """
 
     quality: int | None = None
     confidence: float = 0.0
     corner: tuple[int, int] = (0, 0)
+    turned: bool = False
 
 
 def quality_of(table: np.ndarray) -> int:
@@ -74,8 +76,12 @@ def find_jpeg(image: np.ndarray, known_tables: Sequence[np.ndarray] = ()) -> Jpe
     height, width = image.shape[:2]
     top, left = (max(0, side - WIDEST) // 16 * 8 for side in (height, width))
     luma = 255 * luminance(image[top : top + WIDEST, left : left + WIDEST])
-    found = [_fit(luma, corner) for corner in {(0, 0), _corner(luma)}]
-    return max(found, key=lambda jpeg: jpeg.confidence)
+    found = []
+    for corner in {(0, 0), _corner(luma)}:
+        found.append(_fit(luma, corner))
+        gain, jpeg = _fit(luma.T, corner[::-1])
+        found.append((gain, replace(jpeg, corner=corner, turned=jpeg.quality is not None)))
+    return max(found, key=lambda gain_and_jpeg: gain_and_jpeg[0])[1]
 
 
 def luminance(image: np.ndarray) -> np.ndarray:
@@ -148,11 +154,11 @@ def block_coefficients(luma: np.ndarray, corner: tuple[int, int]) -> np.ndarray:
     return _DCT @ blocks @ _DCT.T
 
 
-def _fit(luma: np.ndarray, corner: tuple[int, int]) -> Jpeg:
-    """The quality whose combs explain the low coefficients best, in nats a coefficient against no comb."""
+def _fit(luma: np.ndarray, corner: tuple[int, int]) -> tuple[float, Jpeg]:
+    """The quality whose combs explain the low coefficients best, and by how many nats against no comb."""
     c = block_coefficients(luma - 128, corner).reshape(-1, 8, 8)
     if len(c) < 16:
-        return Jpeg()
+        return 0.0, Jpeg()
     c = c[:: -(-len(c) // MOST)]
     gain, count = np.zeros((len(_LOW), 256)), np.zeros((len(_LOW), 256))
     for i, place in enumerate(_LOW):
@@ -165,7 +171,7 @@ def _fit(luma: np.ndarray, corner: tuple[int, int]) -> Jpeg:
     best = int(np.argmax(gains))
     each = gains[best] / max(counts[best], 1)
     sure = float(np.clip((each - 0.25) / 0.35, 0, 1) * np.clip(gains[best] / 100 - 1, 0, 1))
-    return Jpeg(best + 1, sure, corner) if sure > 0 else Jpeg()
+    return (float(gains[best]), Jpeg(best + 1, sure, corner)) if sure > 0 else (0.0, Jpeg())
 
 
 def _comb(c: np.ndarray, step: int) -> tuple[float, int]:

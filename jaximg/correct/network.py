@@ -13,7 +13,8 @@ from jaximg.models.weights import RESTORERS, read_weights, restorers
 
 SIDES = (256, 512, 1024)
 """Sides of the squares a network sees: a wide rim wants large ones."""
-VIEWS = tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4))
+View = tuple[int, bool]
+VIEWS: tuple[View, ...] = tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4))
 """The eight symmetries of a square: quarter turns, and whether a mirror image is taken then."""
 
 
@@ -36,10 +37,11 @@ def load(name: str) -> tuple[nn.Module, Any]:
         `deblocked` where there is no noise but a JPEG's), the picture, its noise level as a map (standard deviation on
         the [0, 1] scale), and how coarse its JPEG is (`models.restorer.coarseness`, 0 for none); "denoise_gray" the
         same of a grey one, and before the level what was made of the picture so far: the estimate again, or its own
-        first answer, where the estimate is what `models.estimate.alike` makes of that; "inpaint" takes a grey picture,
-        filled by `ops.inpaint_harmonic`, and a map of what is known; "upscale" a grey picture, enlarged to twice its
-        size by a bicubic kernel; "scratches" zeros, a picture in three channels (the same thrice if grey) and ones,
-        `(B, H, W, 1)` the others, and answers with the log odds of each pixel to lie on a scratch.
+        first answer, to the picture turned by a quarter (`jnp.rot90`) and turned back, where the estimate is what
+        `models.estimate.alike` makes of that; "inpaint" takes a grey picture, filled by `ops.inpaint_harmonic`, and a
+        map of what is known; "upscale" a grey picture, enlarged to twice its size by a bicubic kernel; "scratches"
+        zeros, a picture in three channels (the same thrice if grey) and ones, `(B, H, W, 1)` the others, and answers
+        with the log odds of each pixel to lie on a scratch.
 
     Returns:
       A linen module and its parameters, float32: `module.apply({"params": params}, image, *maps)` with a batch of
@@ -61,7 +63,9 @@ def load(name: str) -> tuple[nn.Module, Any]:
     return module, jax.tree.map(jnp.asarray, variables["params"])
 
 
-def restore(name: str, image: np.ndarray, *maps: np.ndarray, ensemble: bool = False) -> np.ndarray:
+def restore(
+    name: str, image: np.ndarray, *maps: np.ndarray, ensemble: bool = False, view: View = VIEWS[0]
+) -> np.ndarray:
     """Runs a network over one picture of any size, square by square, as if it had seen it whole.
 
     Args:
@@ -69,6 +73,7 @@ def restore(name: str, image: np.ndarray, *maps: np.ndarray, ensemble: bool = Fa
       image: `(H, W, C)` float32: what the network begins with.
       maps: `(H, W, C)` or `(H, W, 1)` float32 each.
       ensemble: whether it sees the picture in all eight `VIEWS`; the answer is then the mean of eight.
+      view: how it sees the picture otherwise, one of `VIEWS`.
 
     Returns:
       `(H, W, C)` float32.
@@ -87,12 +92,11 @@ def restore(name: str, image: np.ndarray, *maps: np.ndarray, ensemble: bool = Fa
         seen = (_seen(x, turns, mirrored) for x in (*inputs, inside))
         return _seen_back(tiled(step, *seen, rim=reach(name), sides=SIDES, beyond="zero"), turns, mirrored)
 
-    out = answer(*VIEWS[0])
-    if ensemble:
-        for view in VIEWS[1:]:
-            out += answer(*view)
-        out /= len(VIEWS)
-    return out[:height, :width]
+    first, *others = VIEWS if ensemble else (view,)
+    out = answer(*first)
+    for other in others:
+        out += answer(*other)
+    return (out / (1 + len(others)))[:height, :width]
 
 
 def reach(name: str) -> int:

@@ -158,7 +158,7 @@ def mix(image: np.ndarray, repaired: np.ndarray, strength: float) -> np.ndarray:
 
 def _like(pixels: np.ndarray, reference: Image) -> np.ndarray:
     """The reference with as many channels as the picture."""
-    other = np.nan_to_num(check_pixels(reference))
+    other = check_pixels(reference)
     if other.shape[-1] > pixels.shape[-1]:
         other = other.mean(-1, keepdims=True)
     return np.broadcast_to(other, (*other.shape[:2], pixels.shape[-1]))

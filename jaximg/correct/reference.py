@@ -32,7 +32,8 @@ def fill_from(image: np.ndarray, missing: np.ndarray, reference: np.ndarray) -> 
     Args:
       image: `(H, W, C)` float32; values at missing pixels are never read.
       missing: `(H, W, 1)` bool.
-      reference: `(h, w, C)` float32, finite, of another size, exposure and point of view, within `align`'s reach.
+      reference: `(h, w, C)` float32 of another size, exposure and point of view, within `align`'s reach; what is not
+        finite there is not shown.
 
     Returns:
       The picture, `(H, W, C)` float32, known pixels as they were; and what is missing still, `(H, W, 1)` bool.
@@ -44,6 +45,8 @@ def fill_from(image: np.ndarray, missing: np.ndarray, reference: np.ndarray) -> 
     if not lost.any():
         return image, missing
     out = np.where(missing, np.float32(0), image)
+    shown = np.isfinite(reference).all(-1, keepdims=True)
+    reference = np.where(shown, reference, np.mean(reference, (0, 1), where=shown))
     whole = align.align(out, ~lost, reference)
     if whole.agreement < TRUSTED:
         raise ValueError(
@@ -53,7 +56,7 @@ def fill_from(image: np.ndarray, missing: np.ndarray, reference: np.ndarray) -> 
     still = lost.copy()
     side = next((s for s in SIDES[1:] if max(lost.shape) <= s), SIDES[-1])
     for corner, hole in _tiles(lost, side):
-        found = _one_tile(out, lost, reference, whole.matrix, corner, side)
+        found = _one_tile(out, lost, (reference, shown), whole.matrix, corner, side)
         if found is not None:
             values, covered = found
             good = hole[covered[tuple((hole - corner).T)]]
@@ -74,16 +77,21 @@ def _tiles(missing: np.ndarray, side: int) -> Iterator[tuple[np.ndarray, np.ndar
 
 
 def _one_tile(
-    image: np.ndarray, missing: np.ndarray, reference: np.ndarray, matrix: np.ndarray, corner: np.ndarray, side: int
+    image: np.ndarray,
+    missing: np.ndarray,
+    reference: tuple[np.ndarray, np.ndarray],
+    matrix: np.ndarray,
+    corner: np.ndarray,
+    side: int,
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """A square of the reference as it would look in the picture, and what of it is there; None if they don't agree."""
     cut, known = _cut(image, corner, side), _cut(~missing[..., None], corner, side)[..., 0]
     shift = np.array([[1.0, 0, corner[1]], [0, 1.0, corner[0]], [0, 0, 1.0]])
-    laid, covered = align.lay(reference, matrix @ shift, known.shape)
+    laid, covered = _laid(*reference, matrix @ shift, known.shape)
     if not (known & covered).any():
         return None
     here = shift @ align.align_nearby(cut, known & covered, laid)
-    laid, covered = align.lay(reference, matrix @ here, known.shape)
+    laid, covered = _laid(*reference, matrix @ here, known.shape)
     both = known & covered
     if both.sum() < 100:
         return None
@@ -93,6 +101,14 @@ def _one_tile(
     matched = _match_colours(cut, laid, both)
     residue = np.where(both[..., None], cut - matched, 0)
     return matched + np.asarray(_carry(residue.astype(np.float32), both)), covered
+
+
+def _laid(
+    reference: np.ndarray, shown: np.ndarray, matrix: np.ndarray, size: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The reference as it lies on the picture, and where it shows something."""
+    laid, covered = align.lay(reference, matrix, (size[0], size[1]))
+    return laid, covered & (align.lay(shown.astype(np.float32), matrix, (size[0], size[1]))[0][..., 0] > 0.999)
 
 
 def _cut(image: np.ndarray, corner: np.ndarray, side: int) -> np.ndarray:

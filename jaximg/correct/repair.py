@@ -1,7 +1,8 @@
 """One function for each kind of damage: (image, report, how) -> image, on the host, pictures of any size."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,9 @@ ALIKE = 5.0
 MORE = 1.25
 """A coder takes some of the noise away, and so the level that is read at high frequencies is too low."""
 
-RIM, WIDE = {1: 288, 3: 176}, 1840
+TURNED = network.VIEWS[1]
+"""How the grey network sees a picture for its first answer: what it makes of both has fewer of the errors of one."""
+RIM, WIDE = {1: 368, 3: 176}, {1: 1760, 3: 1840}
 """A part of a large picture sees so many pixels around it, by channels: as far as an estimate, a network and `hold`
 look together, or the two estimates and answers of a grey one; with them it is two of the largest squares wide."""
 
@@ -70,8 +73,9 @@ def fill_scratches(image: np.ndarray, report: Report, how: How = USUAL) -> np.nd
 
 
 def fill_impulses(image: np.ndarray, report: Report, how: How = USUAL) -> np.ndarray:
-    """Continues each channel into its `report.impulses`."""
-    return fill(image, report.impulses, how.ensemble)
+    """Continues each channel into its `report.impulses`; what is missing or no number there is told nothing by."""
+    lost = report.impulses | report.missing | ~np.isfinite(image)
+    return np.where(report.impulses, fill(image, lost, how.ensemble), image)
 
 
 def denoise(image: np.ndarray, report: Report, how: How = USUAL) -> np.ndarray:
@@ -130,7 +134,7 @@ def _denoised(image: np.ndarray, level: Level, coarse: float, how: How) -> np.nd
         begun = classical.estimate(part, sigma)
         if part.shape[-1] > 1:
             return _network(begun, part, sigma, coarse, ensemble=how.ensemble)
-        first = _network(begun, part, begun, sigma, coarse)
+        first = _network(begun, part, begun, sigma, coarse, view=TURNED)
         return _network(classical.estimate_again(part, first, sigma), part, first, sigma, coarse, ensemble=how.ensemble)
 
     return _large(image, one, how)
@@ -138,22 +142,25 @@ def _denoised(image: np.ndarray, level: Level, coarse: float, how: How) -> np.nd
 
 def _large(image: np.ndarray, repair: Callable[[np.ndarray], np.ndarray], how: How) -> np.ndarray:
     rim = RIM[image.shape[-1]]
-    return in_parts(repair, image, rim=rim, side=WIDE - 2 * rim, donate=how.donate)
+    return in_parts(repair, image, rim=rim, side=WIDE[image.shape[-1]] - 2 * rim, donate=how.donate)
 
 
 def _coarseness(quality: float) -> float:
     return float(coarseness(quality))
 
 
-def _network(begun: np.ndarray, *maps: np.ndarray | float, ensemble: bool = False) -> np.ndarray:
-    """A denoiser's answer; a number is a map that is the same everywhere."""
+def _network(begun: np.ndarray, *maps: np.ndarray | float, **seen: Any) -> np.ndarray:
+    """A denoiser's answer; a number is a map that is the same everywhere. `seen`: as for `network.restore`."""
     *size, channels = begun.shape
     whole = (x if isinstance(x, np.ndarray) else np.full((*size, 1), x, np.float32) for x in maps)
-    return network.restore(NETWORKS[channels], begun, *whole, ensemble=ensemble)
+    return network.restore(NETWORKS[channels], begun, *whole, **seen)
 
 
 def _aligned(image: np.ndarray, report: Report, repair: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Repairs a picture whose JPEG blocks begin elsewhere (it has been cropped) as if they began at its corner."""
+    """Repairs a picture whose JPEG blocks begin elsewhere (it has been cropped) or lie on their sides as if not."""
+    if report.jpeg_turned:
+        upright = replace(report, jpeg_turned=False, jpeg_corner=report.jpeg_corner[::-1])
+        return np.swapaxes(_aligned(np.swapaxes(image, 0, 1), upright, repair), 0, 1)
     before = [(-corner) % 8 for corner in report.jpeg_corner]
     if report.jpeg_quality is None or not any(before):
         return repair(image)
