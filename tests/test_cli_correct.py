@@ -3,6 +3,8 @@
 import os
 
 import numpy as np
+import pytest
+import tifffile
 from PIL import Image
 
 from jaximg.cli import runs
@@ -95,6 +97,35 @@ def test_two_spellings_of_a_folder_are_one(capsys, tmp_path, monkeypatch):
     code, out, _ = run(capsys, "correct", "a.gif", tmp_path / "a.png", "--only", "scratches")
     assert code == 0
     assert len([path for path in tmp_path.iterdir() if "corrected" in path.name]) == 2
+
+
+def test_a_folder_above_the_pictures_takes_their_results(capsys, tmp_path, monkeypatch):
+    png(tmp_path / "scans" / "a.png")
+    monkeypatch.chdir(tmp_path)
+    assert run(capsys, "correct", "scans", "-o", ".", "--only", "scratches")[0] == 0
+    assert (tmp_path / "a.png").exists()
+
+
+def test_a_comparison_is_made_of_a_picture_with_holes_that_are_no_number(capsys, tmp_path):
+    x = scene().astype(np.float32) / 255
+    x[20:30, 20:30] = np.nan
+    tifffile.imwrite(tmp_path / "x.tif", x, photometric="rgb")
+    assert run(capsys, "correct", tmp_path / "x.tif", "-o", tmp_path / "y.png", "--compare")[0] == 0
+    assert (read(tmp_path / "y-compare.png")[20:30, 20:30] == 255).all()
+
+
+def test_what_is_not_done_is_not_said_to_be(capsys, tmp_path):
+    words = ("correct", png(tmp_path / "a.png"), "-o", tmp_path / "b.png", "--only", "denoise", "--strength", "0")
+    assert "nothing to correct" in run(capsys, *words)[1]
+    np.testing.assert_array_equal(read(tmp_path / "b.png"), scene())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(["--only", ","], "names of repairs"), (["--only", "jpeg", "--pieces"], "add tear to it")]
+)
+def test_options_that_say_nothing_are_refused(capsys, tmp_path, words, said):
+    code, _, err = run(capsys, "correct", png(tmp_path / "a.png"), *words)
+    assert (code, said in err) == (2, True)
 
 
 def test_compare_writes_before_and_after_side_by_side(capsys, tmp_path):

@@ -185,6 +185,12 @@ def test_impulses_are_not_filled_from_what_is_no_number(rng):
     np.testing.assert_array_equal(np.isnan(only), np.isnan(shot))
 
 
+def test_a_report_is_itself_and_no_other():
+    report = diagnose(photo(64, 64))
+    assert report == report and report in {report}
+    assert report != diagnose(photo(64, 64))
+
+
 def test_a_files_own_tables_are_believed():
     picture = io.Picture(photo(), jpeg_tables=(jpeg_tables(42)[0],))
     report = diagnose(picture)

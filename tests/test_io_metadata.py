@@ -29,6 +29,13 @@ def test_rotation_is_applied_once_and_its_tag_is_reset(tmp_path, rng, orientatio
         assert gap.max() == 0 if out != "y.jpg" else gap.mean() < 12
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
+@pytest.mark.parametrize(("orientation", "dpi"), [(1, (300, 150)), (3, (300, 150)), (6, (150, 300)), (8, (150, 300))])
+def test_resolution_is_turned_with_the_picture(tmp_path, rng, suffix, orientation, dpi):
+    Image.fromarray(photo(rng, 24, 40)).save(tmp_path / f"x{suffix}", exif=exif_block(orientation), dpi=(300, 150))
+    assert io.read(tmp_path / f"x{suffix}").dpi == pytest.approx(dpi, abs=0.1)
+
+
 def test_sixteen_bit_colour_is_rotated_too(tmp_path, rng):
     samples = noise(rng, 6, 9, 3, bits=16)
     tifffile.imwrite(tmp_path / "x.tif", samples, photometric="rgb", extratags=[(274, "H", 1, 6, True)])

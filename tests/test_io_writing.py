@@ -140,3 +140,9 @@ def test_exif_too_long_for_a_jpeg_is_left_out_with_a_warning(tmp_path, rng):
     exif[0x010E] = "x" * 70000
     with pytest.warns(UserWarning, match="EXIF"):
         io.write(tmp_path / "x.jpg", io.Picture(unit(rng, (4, 4, 3)), exif=exif.tobytes()))
+
+
+def test_a_name_as_long_as_the_file_system_takes_is_written(tmp_path):
+    path = tmp_path / ("\u540d" * 80 + ".png")
+    io.write(path, np.zeros((2, 3, 1), np.float32))
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]

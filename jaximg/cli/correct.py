@@ -116,7 +116,7 @@ def _worker(options: Options) -> Callable[[paths.Job], str]:
         before = io.read(job.source.path, **limit)
         known = None if options.mask is None else io.read_mask(options.mask, before.pixels.shape, **limit)
         done = repair(before, known, job.source.path)
-        after, steps = _with_pixels(before, done, options.strength), done.steps
+        after, steps = _with_pixels(before, done, options.strength), done.steps if options.strength else ()
         if options.upscale:
             after = _upscaled(after, options.strength, options.ensemble)
             steps = (*steps, correct.Step("upscale", "twice the pixels a side"))
@@ -138,6 +138,8 @@ def _by_diagnosis(options: Options, limit: dict[str, int]) -> _Repair:
     from jaximg.correct.pipeline import moves
 
     only = _names(options.only, correct.STEPS)
+    if options.pieces and only and "tear" not in only:
+        raise Usage("--pieces puts a torn picture together, which --only leaves out: add tear to it")
     if options.reference is not None and not options.reference.is_file():
         raise Failure(f"{options.reference}: no such file to take as a reference")
     other = None if options.reference is None else _shown(io.read(options.reference, **limit))
@@ -237,6 +239,8 @@ def _names(text: str, allowed: Sequence[str]) -> tuple[str, ...] | None:
     for name in names:
         if name not in allowed:
             raise Usage(f"--only {name}: no such repair; there are {', '.join(allowed)}")
+    if text and not names:
+        raise Usage(f"--only {text}: names of repairs; there are {', '.join(allowed)}")
     return names or None
 
 
@@ -245,7 +249,7 @@ def _compared(before: "Picture", after: "Picture") -> "Picture":
 
     from jaximg import report
 
-    pair = [picture.on_white for picture in (before, after)]
+    pair = [np.nan_to_num(picture.on_white, nan=1.0) for picture in (before, after)]
     size = [max(picture.shape[axis] for picture in pair) for axis in (0, 1)]
     more = [[(0, n - picture.shape[axis]) for axis, n in enumerate(size)] + [(0, 0)] for picture in pair]
     pair = [np.pad(picture, m, constant_values=1.0) for picture, m in zip(pair, more, strict=True)]

@@ -63,7 +63,7 @@ def sources(inputs: Sequence[Path], *, recursive: bool, skip: Path | None = None
 def _folder(folder: Path, recursive: bool, skip: Path | None) -> list[Source]:
     from jaximg.io import find_images
 
-    old = skip.resolve() if skip is not None and skip.is_dir() and skip.resolve() != folder.resolve() else None
+    old = skip.resolve() if skip is not None and folder.resolve() in skip.resolve().parents else None
     pictures = [path for path in find_images(folder, recursive=recursive) if old not in path.resolve().parents]
     if pictures:
         return [Source(path, path.relative_to(folder)) for path in pictures]

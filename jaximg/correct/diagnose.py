@@ -21,7 +21,7 @@ GOOD_JPEG = 92
 """A JPEG of a better quality is left alone."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Report:
     """What has been found in a picture; every finding with how sure it is, 0 to 1.
 

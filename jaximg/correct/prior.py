@@ -186,7 +186,7 @@ def fill_by_prior(
     image = _batch(image)
     known = _known(mask, image)
     _, made, cost, _ = _ends(key, image, known, jnp.float32(sigma), generate, latent, starts, steps)
-    weights = jax.nn.softmax(-cost / (2 * max(spread, 1e-3) ** 2), 1)
+    weights = jax.nn.softmax(-cost / (2 * jnp.maximum(spread, 1e-3) ** 2), 1)
     mean = jnp.einsum("bs,bshwc->bhwc", weights, made).astype(image.dtype)
     if seamless:
         rest = jnp.where(known, image - mean, jnp.zeros_like(image))

@@ -109,6 +109,16 @@ def find_dpi(image: Image.Image) -> tuple[float, float] | None:
     return checked_dpi(image.info.get("dpi"))
 
 
+def upright_dpi(dpi: tuple[float, float] | None, orientation: int) -> tuple[float, float] | None:
+    """Across and down, of a picture that EXIF's orientation had lying on its side, once it is upright.
+
+    Example:
+      >>> upright_dpi((300.0, 150.0), 6), upright_dpi((300.0, 150.0), 3)
+      ((150.0, 300.0), (300.0, 150.0))
+    """
+    return dpi[::-1] if dpi and orientation in range(5, 9) else dpi
+
+
 def checked_dpi(dpi: object) -> tuple[float, float] | None:
     """A resolution that makes sense, or None.
 

@@ -158,7 +158,7 @@ def _decode(image: ImageFile.ImageFile, data: bytes, guard: _guard) -> Picture:
         icc=icc if metadata.profile_fits(icc, pixels.shape[-1]) else None,
         exif=metadata.find_exif(image),
         xmp=metadata.find_xmp(image),
-        dpi=metadata.find_dpi(image),
+        dpi=metadata.upright_dpi(metadata.find_dpi(image), orientation),
         orientation=orientation,
         mode=mode,
         format="JPEG" if kind == "MPO" else kind,

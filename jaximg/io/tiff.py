@@ -129,7 +129,7 @@ def _described(data: bytes, page: tifffile.TiffPage) -> dict:
     return {
         "exif": exif,
         "xmp": metadata.upright_xmp(bytes(xmp)) if isinstance(xmp, bytes) else None,
-        "dpi": metadata.checked_dpi(_resolution(page)),
+        "dpi": metadata.upright_dpi(metadata.checked_dpi(_resolution(page)), int(page.tags.valueof(274, 1) or 1)),
     }
 
 

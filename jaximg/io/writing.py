@@ -165,7 +165,7 @@ def _options(kind: str, quality: int, icc: bytes | None, exif: bytes | None, xmp
 
 def _replace_whole(path: Path, data: bytes) -> None:
     """Puts `data` at `path` in one move; nothing is left behind if that fails, or at Ctrl-C."""
-    beside = path.parent / f".{path.stem[:80]}-{secrets.token_hex(6)}.part"
+    beside = path.parent / f".jaximg-{secrets.token_hex(6)}.part"
     try:
         with open(beside, "xb") as file:
             file.write(data)
