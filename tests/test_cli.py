@@ -1,5 +1,6 @@
 """The command line, on real files: `main(argv)` in this process, its exit code and what it leaves on disk."""
 
+import io
 import json
 import os
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jaximg.cli import COMMANDS, paths
+from jaximg.cli import COMMANDS, main, paths
 from jaximg.cli.parse import Usage
 from tests.command import HW, files, png, run
 
@@ -200,3 +201,11 @@ def test_demo_writes_a_page_and_its_pictures_twice(capsys, tmp_path):
     (folder / "index.html").unlink()
     assert run(capsys, "demo", "-o", folder, "--config", config)[0] == 0
     assert (folder / "index.html").exists()
+
+
+def test_a_letter_that_the_locale_lacks_stops_nothing(tmp_path, monkeypatch):
+    names = png(tmp_path / "bild \u00fc 1.png"), png(tmp_path / "b.png")
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="ascii"))
+    assert main(["diagnose", *map(str, names)]) == 0
+    assert b"bild ? 1.png" in written.getvalue() and b"b.png" in written.getvalue()

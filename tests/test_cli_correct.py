@@ -114,6 +114,19 @@ def test_a_comparison_is_made_of_a_picture_with_holes_that_are_no_number(capsys,
     assert (read(tmp_path / "y-compare.png")[20:30, 20:30] == 255).all()
 
 
+def test_transparency_is_moved_with_the_rows_of_a_band(capsys, tmp_path):
+    y, x = np.mgrid[:200, :160]
+    shade = 128 + 60 * np.sin(x / 9 + y / 23) + 50 * np.cos(x / 17 - y / 11)
+    whole = np.stack([shade, 255 - shade, shade / 2, np.where((x > 40) & (y > 30), 255, 90)], -1)
+    whole = np.round(whole).astype(np.uint8)
+    torn = whole.copy()
+    torn[60:110] = np.roll(torn[60:110], 17, 1)
+    Image.fromarray(torn).save(tmp_path / "a.png")
+    assert "bands" in run(capsys, "correct", tmp_path / "a.png", "-o", tmp_path / "b.png", "--only", "bands")[1]
+    inner = (slice(None), slice(20, -20))
+    np.testing.assert_array_equal(read(tmp_path / "b.png")[inner], whole[inner])
+
+
 def test_what_is_not_done_is_not_said_to_be(capsys, tmp_path):
     words = ("correct", png(tmp_path / "a.png"), "-o", tmp_path / "b.png", "--only", "denoise", "--strength", "0")
     assert "nothing to correct" in run(capsys, *words)[1]

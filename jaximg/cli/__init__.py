@@ -4,6 +4,7 @@ Nothing here imports JAX before a command has work for it, so that help and mist
 """
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -35,6 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
       The exit code: 0 when all went well, 1 when something could not be done, 2 for a mistake in the command line,
       130 after Ctrl-C.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a locale that lacks a letter of a file's name is no reason to stop
+            stream.reconfigure(errors="replace")
     try:
         code = _run(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()

@@ -204,7 +204,11 @@ def _with_pixels(picture: "Picture", done: _Done, strength: float) -> "Picture":
     """What was made of a picture: opaque where it was filled in, and all of it where it was put together of pieces."""
     import numpy as np
 
+    from jaximg.correct.tears import put_back
+
     alpha = picture.alpha
+    if alpha is not None and done.report is not None and any(step.name == "bands" for step in done.steps):
+        alpha = put_back(alpha, done.report.bands.shifts)[0]
     if alpha is not None:
         there = done.pixels.shape[:2] == alpha.shape[:2]
         alpha = np.maximum(alpha, np.float32(strength) * done.filled) if there else None
