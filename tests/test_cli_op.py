@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 
 from jaximg import ops
 from jaximg.cli.results import visible
@@ -119,6 +120,31 @@ def test_op_writes_several_arrays_into_no_other_file_than_was_named(capsys, tmp_
     assert not (tmp_path / "o.npy").exists()
     assert run(capsys, "op", "find_peaks", a, tmp_path / "p.npz", "--max-peaks", "3")[0] == 0
     assert len(np.load(tmp_path / "p.npz").files) > 1
+
+
+@pytest.mark.parametrize(
+    ("words", "move"),
+    [
+        (["flip_left_right"], lambda x: x[:, ::-1]),
+        (["rot90"], lambda x: np.rot90(x)),
+        (["center_crop", "--height", "20", "--width", "30"], lambda x: x[22:42, 25:55]),
+    ],
+)
+def test_op_moves_transparency_with_the_picture(capsys, tmp_path, words, move):
+    pixels = np.concatenate([scene(), scene(1)], -1)
+    a = png(tmp_path / "a.png", pixels)
+    assert run(capsys, "op", words[0], a, tmp_path / "b.png", *words[1:])[0] == 0
+    np.testing.assert_array_equal(read(tmp_path / "b.png"), move(pixels))
+
+
+def test_op_resizes_transparency_too_and_a_filter_leaves_it(capsys, tmp_path):
+    pixels = np.concatenate([scene(), scene(1)], -1)
+    a = png(tmp_path / "a.png", pixels)
+    assert run(capsys, "op", "resize", a, tmp_path / "b.png", "--size", "32", "40")[0] == 0
+    want = ops.resize(pixels[..., 3:].astype(np.float32) / 255, (32, 40))
+    np.testing.assert_allclose(read(tmp_path / "b.png")[..., 3:], 255 * np.clip(want, 0, 1), atol=0.51)
+    assert run(capsys, "op", "box_blur", a, tmp_path / "c.png", "--size", "3")[0] == 0
+    np.testing.assert_array_equal(read(tmp_path / "c.png")[..., 3], pixels[..., 3])
 
 
 def test_op_writes_exact_numbers(capsys, tmp_path):

@@ -31,6 +31,11 @@ FILE.json or FILE.npy for the exact numbers; - prints them.
   jaximg op gaussian_blur photo.jpg soft.jpg --sigma 2
   jaximg op canny photo.jpg edges.png --low 0.2 --high 0.4
   jaximg op filter2d photo.jpg edges.png --kernel "0 1 0; 1 -4 1; 0 1 0" """
+MOVING = (
+    *("center_crop", "flip_left_right", "flip_up_down", "pad_to_size", "random_crop", "random_flip_left_right"),
+    *("random_flip_up_down", "remap", "resize", "rot90", "rotate", "warp_affine", "warp_perspective"),
+)
+"""What puts pixels elsewhere does so with their transparency."""
 SCALE = "The picture is on the scale [0, 1], whatever its bit depth: thresholds and intensity sigmas too."
 
 
@@ -84,6 +89,8 @@ def _find(name: str) -> "Signature":
 
 
 def _run(signature: "Signature", argv: Sequence[str]) -> int:
+    import numpy as np
+
     from jaximg import io
     from jaximg.cli import paths, results
 
@@ -94,8 +101,11 @@ def _run(signature: "Signature", argv: Sequence[str]) -> int:
         picture = io.read(options.input)
     picture = picture.replace(pixels=_grey(picture.pixels)) if options.gray else picture
     read = partial(_second, picture.pixels.shape, templates="template" in vars(options))
+    call = partial(signature.call, options=vars(options), seed=getattr(options, "seed", 0), read=read)
     try:
-        answer = signature.call(picture.pixels, vars(options), seed=getattr(options, "seed", 0), read=read)
+        answer = call(picture.pixels)
+        if picture.alpha is not None and signature.function.__name__ in MOVING:
+            picture = picture.replace(alpha=np.clip(np.asarray(call(picture.alpha)), 0, 1))
     except (TypeError, ValueError) as error:
         raise Usage(f"{' '.join(str(error).split())}{_cure(error, options.gray)}") from error
     with show.file(Path(options.out)):

@@ -4,7 +4,7 @@ import dataclasses
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -30,12 +30,14 @@ class Signature:
       function: the operator.
       fields: `(name, type, default)` of each option, for `dataclasses.make_dataclass`.
       arrays: the options that are text here and arrays to the operator; True where a size does as well.
+      whole: the options that may be whole numbers or not, and are counts of pixels where they are whole.
       keyed: whether it takes a random key first; `--seed` makes one.
     """
 
     function: Callable[..., Any]
     fields: tuple[tuple[str, Any, Any], ...]
     arrays: Mapping[str, bool]
+    whole: Collection[str]
     keyed: bool
 
     @classmethod
@@ -59,7 +61,8 @@ class Signature:
                 fields.append((parameter.name, option, _default(parameter, tuple[int, ...] in _members(option))))
                 if _is_array(hint):
                     arrays[parameter.name] = int in _members(hint)
-        return cls(function, tuple(fields), arrays, keyed)
+        whole = {name for name, hint in hints.items() if {int, float} <= {*_members(hint)}}
+        return cls(function, tuple(fields), arrays, whole, keyed)
 
     def call(self, image: np.ndarray, options: Mapping[str, Any], *, seed: int, read: Read) -> Any:
         """Calls the operator.
@@ -91,6 +94,8 @@ class Signature:
     def _argument(self, name: str, value: Any, read: Read) -> Any:
         if name in self.arrays and isinstance(value, str):
             value = array(name, value, read, size=self.arrays[name])
+        if name in self.whole and isinstance(value, float) and value.is_integer():
+            return int(value)
         return value[0] if isinstance(value, tuple) and len(value) == 1 else value
 
 

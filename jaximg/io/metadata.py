@@ -116,7 +116,7 @@ def upright_dpi(dpi: tuple[float, float] | None, orientation: int) -> tuple[floa
       >>> upright_dpi((300.0, 150.0), 6), upright_dpi((300.0, 150.0), 3)
       ((150.0, 300.0), (300.0, 150.0))
     """
-    return dpi[::-1] if dpi and orientation in range(5, 9) else dpi
+    return (dpi[1], dpi[0]) if dpi and orientation in range(5, 9) else dpi
 
 
 def checked_dpi(dpi: object) -> tuple[float, float] | None:
