@@ -77,10 +77,10 @@ def find_jpeg(image: np.ndarray, known_tables: Sequence[np.ndarray] = ()) -> Jpe
     top, left = (max(0, side - WIDEST) // 16 * 8 for side in (height, width))
     luma = 255 * luminance(image[top : top + WIDEST, left : left + WIDEST])
     found = []
-    for corner in {(0, 0), _corner(luma)}:
-        found.append(_fit(luma, corner))
-        gain, jpeg = _fit(luma.T, corner[::-1])
-        found.append((gain, replace(jpeg, corner=corner, turned=jpeg.quality is not None)))
+    for row, column in {(0, 0), _corner(luma)}:
+        found.append(_fit(luma, (row, column)))
+        gain, jpeg = _fit(luma.T, (column, row))
+        found.append((gain, replace(jpeg, corner=jpeg.corner[::-1], turned=jpeg.quality is not None)))
     return max(found, key=lambda gain_and_jpeg: gain_and_jpeg[0])[1]
 
 

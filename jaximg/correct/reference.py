@@ -45,7 +45,7 @@ def fill_from(image: np.ndarray, missing: np.ndarray, reference: np.ndarray) -> 
     if not lost.any():
         return image, missing
     out = np.where(missing, np.float32(0), image)
-    shown = np.isfinite(reference).all(-1, keepdims=True)
+    shown = np.asarray(np.isfinite(reference).all(-1, keepdims=True))
     reference = np.where(shown, reference, np.mean(reference, (0, 1), where=shown))
     whole = align.align(out, ~lost, reference)
     if whole.agreement < TRUSTED:
