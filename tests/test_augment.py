@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jaximg.train import ambient, augment, little, tasks
+from jaximg.train.check import check
 from jaximg.train.config import Classifier, Gan
 from jaximg.train.data import Dataset
 from jaximg.train.data.few import few, hold_back
@@ -161,8 +162,10 @@ def test_an_ambient_gan_damages_its_fakes_and_no_reals():
 
 @pytest.mark.parametrize(("options", "said"), [({"augment": "adaa"}, "ada"), ({"policy": "mirror"}, "policy")])
 def test_a_mistaken_policy_is_told(options, said):
+    config = settings(**({"augment": "diffaugment"} | options))
     with pytest.raises(RunError, match=said):
-        little.step_options(settings(**({"augment": "diffaugment"} | options)), None)
+        check(config)
+        little.step_options(config, None)
 
 
 def test_pictures_without_labels_are_classes_of_their_own_however_they_are_changed(tmp_path):

@@ -185,6 +185,15 @@ def test_impulses_are_not_filled_from_what_is_no_number(rng):
     np.testing.assert_array_equal(np.isnan(only), np.isnan(shot))
 
 
+@pytest.mark.parametrize(("first", "second"), [(10, 93), (40, 98)])
+def test_a_jpeg_saved_again_at_a_high_quality_is_known_by_its_old_blocks(first, second):
+    tables = (jpeg_tables(second)[0],)
+    again = diagnose(io.Picture(jpeg(jpeg(photo(256, 320), first), second), jpeg_tables=tables))
+    assert (again.jpeg_quality, again.jpeg_confidence) == (first, 1.0)
+    once = diagnose(io.Picture(jpeg(photo(256, 320), second), jpeg_tables=tables))
+    assert once.jpeg_quality == second
+
+
 def test_a_report_is_itself_and_no_other():
     report = diagnose(photo(64, 64))
     assert report == report and report in {report}

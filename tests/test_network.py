@@ -45,7 +45,7 @@ def test_a_very_large_picture_is_repaired_part_by_part_as_if_it_were_not(damage,
     before, whole = x.copy(), correct.correct(x, report=report)
     assert np.abs(whole - x).max() > 0.02
     monkeypatch.setattr(tiles, "LARGE", 0)
-    monkeypatch.setattr(repair, "WIDE", 192 + 2 * repair.RIM[3])
+    monkeypatch.setattr(repair, "WIDE", {3: 192 + 2 * repair.RIM[3]})
     ours = x.copy()
     assert correct.correct(ours, report=report, donate=True) is ours
     np.testing.assert_allclose(ours, whole, atol=1e-4)

@@ -157,7 +157,7 @@ def _damage(pixels: np.ndarray, alpha: np.ndarray | None, tables: Sequence[np.nd
     impulses = find_impulses(pixels)
     scratches = find_scratches(pixels) if impulses.confidence == 0 else None
     known = ~(missing.mask[..., 0] | impulses.mask.any(-1) | (scratches.mask[..., 0] if scratches else False))
-    jpeg = find_jpeg(pixels, tables)
+    jpeg = _jpeg(pixels, tables)
     noise = _noise(pixels, known, jpeg)
     nothing = np.zeros((*pixels.shape[:2], 1), bool)
     return Report(
@@ -176,6 +176,15 @@ def _damage(pixels: np.ndarray, alpha: np.ndarray | None, tables: Sequence[np.nd
         impulses=impulses.mask,
         impulses_confidence=impulses.confidence,
     )
+
+
+def _jpeg(pixels: np.ndarray, tables: Sequence[np.ndarray]) -> Jpeg:
+    """What a file says of itself; where that is harmless, a coarser JPEG that it may have been made from."""
+    jpeg = find_jpeg(pixels, tables)
+    if not tables or worth_deblocking(jpeg.quality, jpeg.confidence):
+        return jpeg
+    older = find_jpeg(pixels)
+    return older if worth_deblocking(older.quality, older.confidence) else jpeg
 
 
 def _noise(pixels: np.ndarray, known: np.ndarray, jpeg: Jpeg) -> Noise:

@@ -18,7 +18,7 @@ LEAST = {
     **dict.fromkeys(("penalise_every", "augment_images"), 1),
     "samples": FEWEST,
 }
-SHARES = ("hold", "final", "ramp", "ema_share", "strongest", "target")
+SHARES = ("hold", "final", "ramp", "ema_share", "strongest")
 """From 0 to 1."""
 BELOW_ONE = ("ema", "beta1", "beta2", "holdout", "held")
 """From 0 to 1, but not 1."""
