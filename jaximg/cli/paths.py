@@ -96,7 +96,7 @@ def jobs(inputs: Sequence[Path], output: Path | None, found: Iterable[Source]) -
         if victim is not source:
             raise Usage(f"the result of {source.path} would replace {victim.path}, an input too: choose another -o")
         compare = _free(target.with_name(f"{target.stem}-compare.png"), taken, target.suffix)
-        if compare.resolve() in read:
+        while compare.resolve() in read:
             compare = _free(compare, taken, "sheet")
         planned.append(Job(source, target, compare))
     return planned

@@ -5,7 +5,7 @@ comb, and the comb's step gives the quality away, also when the file has been sa
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -77,10 +77,9 @@ def find_jpeg(image: np.ndarray, known_tables: Sequence[np.ndarray] = ()) -> Jpe
     top, left = (max(0, side - WIDEST) // 16 * 8 for side in (height, width))
     luma = 255 * luminance(image[top : top + WIDEST, left : left + WIDEST])
     found = []
-    for row, column in {(0, 0), _corner(luma)}:
-        found.append(_fit(luma, (row, column)))
-        gain, jpeg = _fit(luma.T, (column, row))
-        found.append((gain, replace(jpeg, corner=jpeg.corner[::-1], turned=jpeg.quality is not None)))
+    for corner in {(0, 0), _corner(luma)}:
+        blocks = block_coefficients(luma - 128, corner).reshape(-1, 8, 8)
+        found += [_fit(blocks, corner), _fit(blocks.swapaxes(1, 2), corner, turned=True)]
     return max(found, key=lambda gain_and_jpeg: gain_and_jpeg[0])[1]
 
 
@@ -154,9 +153,8 @@ def block_coefficients(luma: np.ndarray, corner: tuple[int, int]) -> np.ndarray:
     return _DCT @ blocks @ _DCT.T
 
 
-def _fit(luma: np.ndarray, corner: tuple[int, int]) -> tuple[float, Jpeg]:
+def _fit(c: np.ndarray, corner: tuple[int, int], *, turned: bool = False) -> tuple[float, Jpeg]:
     """The quality whose combs explain the low coefficients best, and by how many nats against no comb."""
-    c = block_coefficients(luma - 128, corner).reshape(-1, 8, 8)
     if len(c) < 16:
         return 0.0, Jpeg()
     c = c[:: -(-len(c) // MOST)]
@@ -171,7 +169,7 @@ def _fit(luma: np.ndarray, corner: tuple[int, int]) -> tuple[float, Jpeg]:
     best = int(np.argmax(gains))
     each = gains[best] / max(counts[best], 1)
     sure = float(np.clip((each - 0.25) / 0.35, 0, 1) * np.clip(gains[best] / 100 - 1, 0, 1))
-    return (float(gains[best]), Jpeg(best + 1, sure, corner)) if sure > 0 else (0.0, Jpeg())
+    return (float(gains[best]), Jpeg(best + 1, sure, corner, turned)) if sure > 0 else (0.0, Jpeg())
 
 
 def _comb(c: np.ndarray, step: int) -> tuple[float, int]:

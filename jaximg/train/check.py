@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from jaximg.evaluate.neighbours import FURTHEST
 from jaximg.train.config import Config, Gan, Restoration
 from jaximg.train.folder import RunError
 
 SHARED_OUT = 8
 """Recipes of damage share out multiples of this."""
-FEWEST = 6
-"""Samples of which a fifth neighbour can be found."""
+FEWEST = FURTHEST + 1
+"""Samples of which each has so many neighbours as are looked at."""
 LEAST = {
     **dict.fromkeys(("evaluate_every", "sample_every", "save_every", "workers", "profile", "patience", "seed"), 0),
     **dict.fromkeys(("shift", "per_class", "warmup", "weight_decay", "clip", "learning_rate", "r1", "r2"), 0),
